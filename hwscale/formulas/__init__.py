@@ -1,0 +1,20 @@
+"""Predicted structure and cost of each network family; `FAMILIES` is the registry."""
+
+from __future__ import annotations
+
+from hwscale.errors import ConfigError, nearest
+from hwscale.formulas.family import Family
+from hwscale.formulas.phinet import PHINET
+from hwscale.formulas.xinet import XINET
+
+FAMILIES: dict[str, Family] = {
+    "phinet": PHINET,
+    "xinet": XINET,
+}
+
+
+def find_family(name: str) -> Family:
+    """The family called ``name``; ConfigError offers the nearest name."""
+    if name not in FAMILIES:
+        raise ConfigError(f"unknown network family {name!r}; {nearest(name, FAMILIES)}")
+    return FAMILIES[name]

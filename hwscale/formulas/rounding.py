@@ -1,0 +1,154 @@
+"""Channel rounding, level 1: hyperparameters -> integers, in the operation order of the reference networks.
+
+The same family code runs under three policies. `EXACT` rounds like the reference network, on Python numbers and on numpy
+arrays alike. `RELAXED` leaves every rounding out: the smooth posynomial, a seed and a microscope, never a bound.
+`Definitions` names each integer by a sympy symbol and remembers what it stands for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+
+class Rounding(Protocol):
+    """How a family turns real expressions into widths [channels]."""
+
+    def truncate(self, value: Any) -> Any:
+        """``int(value)``: toward zero."""
+
+    def divisible(self, value: Any, divisor: int) -> Any:
+        """Nearest multiple of ``divisor``, at least ``divisor``, at most 10 % below ``value``."""
+
+    def quotient(self, value: Any, divisor: int) -> Any:
+        """``value // divisor``."""
+
+    def at_least_one(self, value: Any) -> Any:
+        """``max(1, value)``."""
+
+    def named(self, name: str, value: Any) -> Any:
+        """The integer called ``name`` in the printed formula."""
+
+
+def truncate(value: Any) -> Any:
+    """``int(value)`` of a float, elementwise on arrays (int64)."""
+    return value.astype(np.int64) if isinstance(value, np.ndarray) else int(value)
+
+
+def make_divisible(value: Any, divisor: int) -> Any:
+    """Round an integer width to a multiple of ``divisor``.
+
+    ``n = max(d, (v + d/2) // d * d)``, plus d if n < 0.9 v; `_make_divisible` of
+    micromind-toolkit/micromind@b4b45c0:micromind/networks/phinet.py on integer ``v`` (``0.9 * v`` and ``9 v / 10``
+    compare alike there: rounding 0.9 moves no integer across the tie).
+    """
+    if isinstance(value, np.ndarray):
+        if divisor == 1:
+            return np.maximum(value, 1)
+        nearest = np.maximum(divisor, (value + divisor // 2) // divisor * divisor)
+        return nearest + divisor * (10 * nearest < 9 * value)
+    nearest = max(divisor, (value + divisor // 2) // divisor * divisor)
+    return nearest + divisor if 10 * nearest < 9 * value else nearest
+
+
+class _Exact:
+    truncate = staticmethod(truncate)
+    divisible = staticmethod(make_divisible)
+
+    def quotient(self, value: Any, divisor: int) -> Any:
+        return value // divisor
+
+    def at_least_one(self, value: Any) -> Any:
+        return np.maximum(value, 1) if isinstance(value, np.ndarray) else max(1, value)
+
+    def named(self, name: str, value: Any) -> Any:
+        return value
+
+
+class _Relaxed:
+    def truncate(self, value: Any) -> Any:
+        return value
+
+    def divisible(self, value: Any, divisor: int) -> Any:
+        return value
+
+    def quotient(self, value: Any, divisor: int) -> Any:
+        return value / divisor
+
+    def at_least_one(self, value: Any) -> Any:
+        return value
+
+    def named(self, name: str, value: Any) -> Any:
+        return value
+
+
+class Definitions:
+    """Symbolic policy: every named width becomes a positive integer symbol, its meaning kept in ``meaning``."""
+
+    def __init__(self) -> None:
+        self.meaning: dict[Any, Any] = {}
+
+    def truncate(self, value: Any) -> Any:
+        import sympy
+
+        return sympy.floor(sympy.nsimplify(value))
+
+    def divisible(self, value: Any, divisor: int) -> Any:
+        import sympy
+
+        # divisor 1 only lifts an empty layer to one channel, which the default domain does not reach
+        return value if divisor == 1 else sympy.Function("make_divisible")(value, divisor)
+
+    def quotient(self, value: Any, divisor: int) -> Any:
+        import sympy
+
+        return sympy.floor(value / divisor)
+
+    def at_least_one(self, value: Any) -> Any:
+        return value
+
+    def named(self, name: str, value: Any) -> Any:
+        import sympy
+
+        symbol = sympy.Symbol(name, integer=True, positive=True)
+        self.meaning.setdefault(symbol, value)
+        return symbol
+
+
+EXACT: Rounding = _Exact()
+RELAXED: Rounding = _Relaxed()
+
+
+def breakpoints(factors: Sequence[tuple[float, float]], low: float, high: float) -> npt.NDArray[np.float64]:
+    """The smallest alpha in [low, high] of every distinct tuple ``int(a * alpha * b)`` over the factors (a, b).
+
+    Between two neighbours no width changes, so the returned alphas are *all* real alpha in the interval, exactly, as the
+    floats that the reference network would compute with. Ascending; the first is ``low``.
+    """
+    alphas = [np.array([low])]
+    for a, b in factors:
+        first, last = int(a * low * b) + 1, int(a * high * b)
+        steps = np.arange(first, last + 1, dtype=np.float64)
+        alpha = steps / (a * b)
+        for _ in range(4):  # the quotient is a few ulp off at worst: walk to the very first float that reaches the step
+            alpha = np.where(np.floor(a * alpha * b) < steps, np.nextafter(alpha, np.inf), alpha)
+        for _ in range(8):
+            below = np.nextafter(alpha, -np.inf)
+            alpha = np.where(np.floor(a * below * b) >= steps, below, alpha)
+        alphas.append(alpha)
+    merged = np.unique(np.concatenate(alphas))
+    return merged[(merged >= low) & (merged <= high)]
+
+
+def shortest_decimal(low: float, high: float) -> float:
+    """The decimal with the fewest digits in [low, high): the alpha to print for an interval of equal networks."""
+    for digits in range(18):
+        scale = 10.0**digits
+        candidate = np.ceil(low * scale) / scale
+        rounded = float(f"{candidate:.{digits}f}")
+        if low <= rounded < high:
+            return rounded
+    return low

@@ -1,0 +1,37 @@
+"""The records that prediction and measurement both fill in, and that verification compares; no arithmetic here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class OpRecord:
+    """One op of a network as it is executed, batch 1, int8.
+
+    ``kind`` is one of conv2d, pointwise, depthwise, grouped, fully_connected, max_pool, average_pool, pad, add, mul.
+    ``macs`` multiply-accumulates (bias, BN and element-wise arithmetic not counted); ``weights`` elements after BN
+    folding, biases not counted; ``live_bytes`` bytes of activations alive while it runs.
+    """
+
+    name: str
+    kind: str
+    macs: int
+    weights: int
+    live_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkRecord:
+    """A whole network: totals and its ops in order of execution.
+
+    ``params`` are trainable parameters (BN included); ``flash_bytes`` 1 B per weight after BN folding + 4 B per output
+    channel; ``ram_bytes`` the largest ``live_bytes``; ``uncounted`` names the ops that have no price.
+    """
+
+    params: int
+    macs: int
+    ram_bytes: int
+    flash_bytes: int
+    ops: tuple[OpRecord, ...]
+    uncounted: tuple[str, ...] = ()

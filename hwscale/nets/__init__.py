@@ -1,0 +1,59 @@
+"""Ordinary torch networks, one per family: what ``build`` hands out and what verification measures.
+
+They are written from the published structure alone and share no arithmetic with the prediction. Importing this
+package imports no torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from inspect import signature
+from typing import TYPE_CHECKING, Any
+
+from hwscale.errors import ConfigError, nearest
+
+if TYPE_CHECKING:
+    from torch import nn
+
+BUILDERS: dict[str, str] = {
+    "phinet": "hwscale.nets.phinet:PhiNet",
+    "xinet": "hwscale.nets.xinet:XiNet",
+}
+
+
+def build_network(
+    family: str, configuration: Mapping[str, Any], input_shape: tuple[int, int, int], classes: int
+) -> nn.Module:
+    """Instantiate one configuration of a family, with random weights, in training mode.
+
+    Parameters
+    ----------
+    family : a key of ``BUILDERS``.
+    configuration : hyperparameters and options by the names of the network's constructor, without ``input_shape`` and
+        ``num_classes``; those left out take the constructor's default. ``resolution`` may be given if it agrees with
+        ``input_shape``.
+    input_shape : (C, H, W) in pixels.
+    classes : width of the classifier.
+
+    Raises
+    ------
+    ConfigError : unknown family or name, ``resolution`` that contradicts ``input_shape``, or a network that cannot run.
+    """
+    if family not in BUILDERS:
+        raise ConfigError(f"No network family {family!r}: {nearest(family, BUILDERS)}.")
+    module_name, _, class_name = BUILDERS[family].partition(":")
+    network: type[nn.Module] = getattr(import_module(module_name), class_name)
+
+    options = dict(configuration)
+    resolution = options.pop("resolution", None)
+    if resolution is not None and tuple(input_shape[1:]) != (resolution, resolution):
+        height, width = input_shape[1:]
+        raise ConfigError(
+            f"resolution={resolution} contradicts the input shape of {height}x{width} pixels: give only one of the two."
+        )
+    legal = set(signature(network).parameters) - {"input_shape", "num_classes"}
+    for name in options:
+        if name not in legal:
+            raise ConfigError(f"{family} has no hyperparameter or option {name!r}: {nearest(name, legal)}.")
+    return network(input_shape=input_shape, num_classes=classes, **options)

@@ -1,0 +1,381 @@
+"""The keys a platform descriptor may hold, and every rule a descriptor can break.
+
+``TOP`` and ``TABLES`` are the one list of keys: the reader, the linter, the JSON Schema for editors and the template
+of a new descriptor are all made from it. Nothing here opens a file: `hwscale.platform` hands over what it parsed.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from hwscale.errors import ConfigError, nearest
+from hwscale.units import parse_bytes
+
+SCHEMA = "hwscale-platform/1"
+STATUSES = ("primary", "secondary", "paper", "derived", "estimated", "unverified")
+"""How a number is known, strongest first; platforms/README.md defines each."""
+LAYER_OPERATORS = ("conv2d", "pointwise", "depthwise", "fully_connected")
+"""What a default rate set should cover, for latency to be known for every family."""
+_UPSAMPLING = ("transposed_conv", "nn_interpolation", "bilinear_interpolation", "pixelshuffle")
+OPERATORS = (*LAYER_OPERATORS, "grouped", *_UPSAMPLING, "whole_model", "separable_mix")
+
+Document: TypeAlias = dict[str, Any]
+Place: TypeAlias = tuple[str | int, ...]
+"""Where in a document: ``("ram", 1, "size_bytes")`` is the key size_bytes of the second [[ram]]."""
+Severity: TypeAlias = Literal["error", "warning"]
+Fault: TypeAlias = tuple[Severity, Place, str]
+
+_LARGEST = 2**63 - 1
+_LEAST = (("hz", 1_000_000, "MHz"), ("size_bytes", 1024, "KiB"), ("mac_per_s", 10_000, "millions"))
+_SIZE_TEXT = r"^\s*\+?([0-9][0-9_]*\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*([Bb]|[KkMmGg][Ii][Bb])?\s*$"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of value: what it must be in words, as a JSON Schema fragment, and what stands for it until filled in."""
+
+    wants: str
+    rule: Mapping[str, Any]
+    blank: str
+
+
+def _integer(wants: str, **bounds: int) -> Kind:
+    return Kind(wants, {"type": "integer", "maximum": _LARGEST, **bounds}, "0")
+
+
+def _size(wants: str, **bounds: int) -> Kind:
+    as_text = {"type": "string", "pattern": _SIZE_TEXT}
+    return Kind(wants, {"anyOf": [{"type": "integer", "maximum": _LARGEST, **bounds}, as_text]}, "0")
+
+
+def _one_of(allowed: tuple[str, ...]) -> Kind:
+    return Kind("one of " + ", ".join(allowed), {"enum": list(allowed)}, f'"{allowed[-1]}"')
+
+
+TEXT = Kind("text that is not empty", {"type": "string", "pattern": r"\S"}, '""')
+NAME = Kind(
+    "lower-case letters, digits and . _ -, starting with a letter or digit",
+    {"type": "string", "pattern": r"^[a-z0-9][a-z0-9._-]*$"},
+    '""',
+)
+COUNT = _integer("a whole number above zero", minimum=1)
+ADDRESS = _integer("an address, a whole number from zero up, such as 0x20000000", minimum=0)
+BYTES = _size("a whole number of bytes above zero, or text such as '512 KiB'", minimum=1)
+OVERHEAD = _size("a whole number of bytes from zero up, or text such as '16 KiB'", minimum=0)
+POWER = Kind("milliwatts, a number above zero", {"type": "number", "exclusiveMinimum": 0, "maximum": 1e9}, "0")
+FLAG = Kind("true or false", {"type": "boolean"}, "true")
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One legal key of a table."""
+
+    kind: Kind
+    meaning: str
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One legal table: ``[name]`` once, or ``[[name]]`` as often as needed."""
+
+    meaning: str
+    keys: Mapping[str, Key]
+    repeated: bool = False
+    required: bool = False
+
+    def header(self, name: str) -> str:
+        """How the table is opened in TOML."""
+        return f"[[{name}]]" if self.repeated else f"[{name}]"
+
+
+_SOURCED = {
+    "source": Key(TEXT, "where the numbers of this table come from, so that somebody else can look them up"),
+    "status": Key(_one_of(STATUSES), "how they are known"),
+    "note": Key(TEXT, "what a reader must know to use them", required=False),
+}
+
+TOP: Mapping[str, Key] = {
+    "schema": Key(Kind(f"the text '{SCHEMA}'", {"const": SCHEMA}, f'"{SCHEMA}"'), "version of these keys"),
+    "name": Key(NAME, "what the user types; the same as the file name without .toml"),
+    "part": Key(TEXT, "ordering code, or the chip's name"),
+    "vendor": Key(TEXT, "who makes it"),
+    "core": Key(TEXT, "processor core"),
+    "default_rates": Key(TEXT, "the [[throughput]] runtime whose rates give latency by default", required=False),
+}
+
+TABLES: Mapping[str, Table] = {
+    "clock": Table("the core's clock", {"hz": Key(COUNT, "clock in Hz"), **_SOURCED}, required=True),
+    "flash": Table(
+        "where weights and code live; leave it out where there is none to speak of, and nothing limits Flash",
+        {
+            "size_bytes": Key(BYTES, "all of it, in bytes"),
+            "location": Key(_one_of(("external", "internal")), "on the chip or beside it (QSPI, HyperFlash)"),
+            **_SOURCED,
+        },
+    ),
+    "ram": Table(
+        "one bank of memory; banks that touch each other by address form one arena",
+        {
+            "name": Key(TEXT, "the datasheet's name of the bank"),
+            "base_address": Key(ADDRESS, "first address; without it the bank is never merged", required=False),
+            "size_bytes": Key(BYTES, "size in bytes"),
+            "arena": Key(FLAG, "whether it may hold the tensor arena"),
+            **_SOURCED,
+        },
+        repeated=True,
+        required=True,
+    ),
+    "power": Table(
+        "power while a network runs; energy = power x latency",
+        {
+            "power_mw": Key(POWER, "power in mW"),
+            "condition": Key(TEXT, "voltage, clock, workload, what was measured"),
+            "default": Key(FLAG, "true on the one used for energy, when there are several", required=False),
+            **_SOURCED,
+        },
+        repeated=True,
+    ),
+    "runtime": Table(
+        "what a runtime takes for itself, and which rates are its own",
+        {
+            "name": Key(TEXT, "name of the runtime: tflm, tinyengine, xcubeai, executorch, or a variant in words"),
+            "ram_overhead_bytes": Key(OVERHEAD, "RAM beside the tensor arena, in bytes", required=False),
+            "flash_overhead_bytes": Key(OVERHEAD, "code beside the weights, in bytes", required=False),
+            "rates": Key(TEXT, "the [[throughput]] runtime whose rates are this runtime's latency", required=False),
+            **_SOURCED,
+        },
+        repeated=True,
+    ),
+    "throughput": Table(
+        "speed of one operator under one runtime, int8, batch 1; one row for each pair",
+        {
+            "operator": Key(_one_of(OPERATORS), "which operator"),
+            "runtime": Key(TEXT, "whose kernels, with their version"),
+            "mac_per_s": Key(COUNT, "multiply-accumulates per second", required=False),
+            "supported": Key(FLAG, "false, instead of mac_per_s, where the runtime cannot run it", required=False),
+            **_SOURCED,
+        },
+        repeated=True,
+    ),
+}
+
+
+def examine(document: Document) -> tuple[Document, list[Fault]]:
+    """The usable part of a parsed descriptor (sizes as integer bytes) and everything wrong with it.
+
+    An error must stop the reader; a warning asks for a second look. Without errors the usable part is complete, and
+    every table of ``TABLES`` is a list in it, empty where the descriptor leaves the table out.
+    """
+    clean, faults = _check_keys(document)
+    for rule in (_banks, _rates, _powers, _runtimes, _slips):
+        faults += rule(clean)
+    return clean, faults
+
+
+def _check_keys(document: Document) -> tuple[Document, list[Fault]]:
+    clean, faults = _check_table(document, "the top of the file", TOP, (), TABLES)
+    for name, table in TABLES.items():
+        header = table.header(name)
+        given = document.get(name, [])
+        rows = given if isinstance(given, list) else [given]
+        clean[name] = []
+        if name in document and (
+            isinstance(given, list) != table.repeated or not all(isinstance(r, dict) for r in rows)
+        ):
+            faults.append(("error", (name,), f"{name} is {_got(given)}, but it is written as {header}; open it so"))
+            continue
+        if table.required and not rows:
+            faults.append(("error", (), f"{header} is missing ({table.meaning}); add it as platforms/README.md shows"))
+        for number, row in enumerate(rows):
+            place: Place = (name, number) if table.repeated else (name,)
+            checked, more = _check_table(row, header, table.keys, place, ())
+            clean[name].append(checked)
+            faults += more
+    return clean, faults
+
+
+def _check_table(
+    given: Document, header: str, keys: Mapping[str, Key], place: Place, tables: Iterable[str]
+) -> tuple[Document, list[Fault]]:
+    clean: Document = {}
+    faults: list[Fault] = []
+    for name, value in given.items():
+        if name in keys:
+            problem, usable = judge(value, keys[name].kind, _spell((*place, name)))
+            if problem:
+                faults.append(("error", (*place, name), problem))
+            else:
+                clean[name] = usable
+        elif name not in tables:
+            faults.append(("error", (*place, name), f"{header} has no key {name!r}; {nearest(name, [*keys, *tables])}"))
+    for name, key in keys.items():
+        if key.required and name not in given:
+            faults.append(("error", place, f"{header} lacks {name}: {key.meaning}; add it as {key.kind.wants}"))
+    return clean, faults
+
+
+def judge(value: object, kind: Kind, what: str) -> tuple[str, Any]:
+    """What is wrong with a value in one sentence, or an empty sentence and the value to use (sizes in bytes)."""
+    wrong = f"{what} is {_got(value)}, but it must be {kind.wants}"
+    if isinstance(value, str) and kind in (BYTES, OVERHEAD):
+        try:
+            size = parse_bytes(value, what)
+        except ConfigError as error:
+            return str(error), None
+        return (wrong, None) if size > _LARGEST else ("", size)
+    if not any(_obeys(value, rule) for rule in kind.rule.get("anyOf", [kind.rule])):
+        return wrong, None
+    return "", int(value) if isinstance(value, float) and kind is not POWER else value
+
+
+def _obeys(value: object, rule: Mapping[str, Any]) -> bool:
+    """Whether a value obeys a JSON Schema fragment of the few keywords that the kinds above use."""
+    match rule.get("type"):
+        case "string":
+            return isinstance(value, str) and re.search(rule["pattern"], value) is not None
+        case "boolean":
+            return isinstance(value, bool)
+        case "integer" | "number" as wanted:
+            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+                return False
+            whole = isinstance(value, int) or value.is_integer()
+            low = value > rule["exclusiveMinimum"] if "exclusiveMinimum" in rule else value >= rule["minimum"]
+            return low and value <= rule["maximum"] and (whole or wanted == "number")
+    return value == rule["const"] if "const" in rule else value in rule["enum"]
+
+
+def _got(value: object) -> str:
+    match value:
+        case bool():
+            return str(value).lower()
+        case dict():
+            return "a table"
+        case list():
+            return "an array"
+        case int() if value.bit_length() > 64:
+            return f"a number of {value.bit_length()} bits"
+        case str() if len(value) > 60:
+            return f"{value[:60]!r}..."
+    return repr(value)
+
+
+def _spell(place: Place) -> str:
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).removeprefix(".")
+
+
+def _twice(rows: list[Document], keys: tuple[str, ...]) -> Iterator[tuple[int, str]]:
+    seen: set[tuple[Any, ...]] = set()
+    for number, row in enumerate(rows):
+        if all(key in row for key in keys):
+            label = tuple(row[key] for key in keys)
+            if label in seen:
+                yield number, " under ".join(map(repr, label))
+            seen.add(label)
+
+
+def _banks(clean: Document) -> Iterator[Fault]:
+    rows: list[Document] = clean["ram"]
+    for number, label in _twice(rows, ("name",)):
+        yield "error", ("ram", number, "name"), f"[[ram]] {label} is there twice; give each bank its own name"
+    if rows and not any(row.get("arena", True) for row in rows):
+        yield "error", ("ram",), "no [[ram]] has arena = true, so no tensor has a place; set it on the usable banks"
+    placed = [(row["base_address"], row.get("size_bytes", 0), n) for n, row in enumerate(rows) if "base_address" in row]
+    reach, lower = -1, -1
+    for base, size, number in sorted(placed):
+        if base < reach:
+            both = " and ".join(f"{rows[n].get('name', n)!r} ({_span(rows[n])})" for n in (lower, number))
+            yield (
+                "error",
+                ("ram", number, "base_address"),
+                f"[[ram]] {both} overlap; correct an address or a size, or leave out the bank that is an alias",
+            )
+        if base + size > reach:
+            reach, lower = base + size, number
+    arena = sum(row.get("size_bytes", 0) for row in rows if row.get("arena"))
+    for flash in clean["flash"]:
+        size = flash.get("size_bytes", arena)
+        if flash.get("location") == "internal" and arena > size:
+            yield (
+                "warning",
+                ("flash", "size_bytes"),
+                f"arena RAM ({arena} B) exceeds internal Flash ({size} B); see that the two are not swapped",
+            )
+
+
+def _span(row: Document) -> str:
+    return f"{row['base_address']:#x}-{row['base_address'] + max(row.get('size_bytes', 1), 1) - 1:#x}"
+
+
+def _rates(clean: Document) -> Iterator[Fault]:
+    rows: list[Document] = clean["throughput"]
+    for number, label in _twice(rows, ("operator", "runtime")):
+        message = f"[[throughput]] {label} is there twice; keep the slower and put the other into its note"
+        yield "error", ("throughput", number, "operator"), message
+    for number, row in enumerate(rows):
+        if ("mac_per_s" in row) == (row.get("supported") is False):
+            message = (
+                f"[[throughput]] {row.get('operator')!r} must have either mac_per_s or supported = false; write one"
+            )
+            yield "error", ("throughput", number), message
+    names = {row["runtime"] for row in rows if "runtime" in row}
+    chosen = clean.get("default_rates")
+    if chosen is None:
+        return
+    if chosen not in names:
+        yield "error", ("default_rates",), _no_rates("default_rates", chosen, names)
+        return
+    known = {row.get("operator") for row in rows if row.get("runtime") == chosen and "mac_per_s" in row}
+    if missing := [operator for operator in LAYER_OPERATORS if operator not in known]:
+        message = (
+            f"default_rates {chosen!r} has no rate for {', '.join(missing)}; latency of nets that use it is unknown"
+        )
+        yield "warning", ("default_rates",), message
+
+
+def _no_rates(key: str, chosen: str, names: set[str]) -> str:
+    remedy = nearest(chosen, names) if names else f"add [[throughput]] rows or leave {key} out"
+    return f"{key} is {chosen!r}, but no [[throughput]] has that runtime; {remedy}"
+
+
+def _powers(clean: Document) -> Iterator[Fault]:
+    rows: list[Document] = clean["power"]
+    chosen = [number for number, row in enumerate(rows) if row.get("default")]
+    if len(chosen) > 1 or (len(rows) > 1 and not chosen):
+        place: Place = ("power", chosen[1]) if chosen else ("power",)
+        message = f"{len(chosen)} of {len(rows)} [[power]] tables have default = true; set it on exactly one"
+        yield "error", place, message
+
+
+def _runtimes(clean: Document) -> Iterator[Fault]:
+    rows: list[Document] = clean["runtime"]
+    names = {row["runtime"] for row in clean["throughput"] if "runtime" in row}
+    for number, label in _twice(rows, ("name",)):
+        yield "error", ("runtime", number, "name"), f"[[runtime]] {label} is there twice; give each its own name"
+    for number, row in enumerate(rows):
+        if not row.keys() & {"ram_overhead_bytes", "flash_overhead_bytes", "rates"}:
+            message = "[[runtime]] says nothing; add ram_overhead_bytes, flash_overhead_bytes or rates"
+            yield "error", ("runtime", number), message
+        if "rates" in row and row["rates"] not in names:
+            yield "error", ("runtime", number, "rates"), _no_rates("rates", row["rates"], names)
+
+
+def _slips(clean: Document) -> Iterator[Fault]:
+    """Values that are legal and yet most likely not in the unit of their key, and numbers nobody has checked."""
+    for name, table in TABLES.items():
+        for number, row in enumerate(clean[name]):
+            place: Place = (name, number) if table.repeated else (name,)
+            for key, least, slip in _LEAST:
+                if row.get(key, least) < least:
+                    message = f"{_spell((*place, key))} is only {row[key]}; see that it is not in {slip}"
+                    yield "warning", (*place, key), message
+            if name == "ram" and row.get("size_bytes", 0) % 1024:
+                message = f"{row['size_bytes']} B is not a whole number of KiB; see that it is not 1000 x the KiB"
+                yield "warning", (*place, "size_bytes"), message
+            if row.get("status") == "unverified":
+                message = f"{_spell(place)} is unverified; look it up in the datasheet and name that as source"
+                yield "warning", (*place, "status"), message
