@@ -112,7 +112,7 @@ class CostModel:
 
     def graph(self, knobs: Mapping[str, float], height: int, width: int) -> tuple[Graph, Structure]:
         """The graph of one configuration in Python ints; ConfigError if the reference network cannot be built."""
-        reason = self.family.refuse_shape(self.settings, height, width)
+        reason = self.family.refuse_branch(self.settings, knobs, height, width)
         if reason is None:
             widths = self.family.widths(self.settings, knobs)
             broken = (why for condition, why in self.family.refuse_widths(self.settings, widths) if condition)

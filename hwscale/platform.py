@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from hwscale.errors import PlatformError, nearest
-from hwscale.platform_check import NAME, SCHEMA, STATUSES, TABLES, TOP, Document, Key, Place, Severity, examine, judge
+from hwscale.platform_check import SCHEMA, STATUSES, TABLES, TEXT, TOP, Document, Key, Place, Severity, examine, judge
 
 _LARGEST_FILE = 1024**2
 _MULTILINE = re.compile(r'""".*?"""|\'\'\'.*?\'\'\'', re.DOTALL)
@@ -235,7 +235,7 @@ def check_platform(name_or_path: str | Path) -> list[Finding]:
     """
     file = _locate(name_or_path)
     clean, findings = _inspect(file)
-    if clean.get("name", file.stem) != file.stem:
+    if (clean.get("name") or file.stem) != file.stem:
         findings.append(Finding("warning", str(file), f"name is {clean['name']!r}, not the file's; rename one of them"))
     return findings
 
@@ -247,16 +247,14 @@ def new_platform(name: str, path: str | Path) -> Path:
     and rather than overwrite a file.
     """
     file = Path(path)
-    if problem := judge(name, NAME, "the name of a platform")[0]:
+    if problem := judge(name, TOP["name"].kind, "the name of a platform")[0]:
         raise PlatformError(problem)
     if file.suffix != ".toml":
         raise PlatformError(f"{file}: a descriptor is a .toml file; write to {file.name or name}.toml for example")
     try:
         with file.open("x", encoding="utf-8") as stream:
             stream.write(_template(name, file))
-    except FileExistsError:
-        raise PlatformError(f"{file}: already exists and is left as it is; choose another path") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError) as error:  # a file that exists is one of them: mode x never overwrites
         raise PlatformError(f"{file}: cannot be written ({_reason(error)}); choose another path") from None
     return file
 
@@ -286,24 +284,25 @@ def _closed(entries: Mapping[str, Any]) -> Document:
 
 
 def _template(name: str, file: Path) -> str:
-    beside_schema = (file.parent / "platform.schema.json").is_file()
-    lines = ["#:schema ./platform.schema.json"] if beside_schema else []
+    lines = ["#:schema ./platform.schema.json"] if (file.parent / "platform.schema.json").is_file() else []
     lines += ["# Fill in every 0 and every empty text, uncomment what else is known; platforms/README.md explains it."]
-    lines += _template_keys(TOP, {"name": f'"{name}"'})
+    lines += _template_keys(TOP, {"name": f'"{name}"'}, False)
     for header, table in TABLES.items():
-        known = header in ("clock", "flash", "ram")  # enough to say what fits; the rest is rarely at hand at first
+        later = header not in ("clock", "flash", "ram")  # those say what fits; the rest is rarely at hand at first
         more = "; repeat it for each" if table.repeated else ""
-        block = [f"{table.header(header)}  # {table.meaning}{more}", *_template_keys(table.keys, {})]
-        lines += ["", *(block if known else [line if line.startswith("#") else f"# {line}" for line in block])]
+        lines += ["", f"{'# ' * later}{table.header(header)}  # {table.meaning}{more}"]
+        lines += _template_keys(table.keys, {}, later)
     return "\n".join(lines) + "\n"
 
 
-def _template_keys(keys: Mapping[str, Key], given: Mapping[str, str]) -> list[str]:
-    return [
-        f"{'' if key.required else '# '}{name} = {given.get(name, key.kind.blank)}".ljust(36)
-        + f"  # {'' if key.required else 'optional: '}{key.meaning}; {key.kind.wants}"
-        for name, key in keys.items()
-    ]
+def _template_keys(keys: Mapping[str, Key], given: Mapping[str, str], later: bool) -> list[str]:
+    lines = []
+    for name, key in keys.items():
+        mark, remark = ("", "") if key.required else ("# ", "optional: ")
+        wants = "" if key.kind is TEXT else f"; {key.kind.wants}"
+        entry = f"{'# ' if later else mark}{name} = {given.get(name, key.kind.blank)}"
+        lines.append(f"{entry:36}  # {remark}{key.meaning}{wants}")
+    return lines
 
 
 def _descriptors() -> Path:
@@ -326,7 +325,8 @@ def _inspect(file: Path) -> tuple[Document, list[Finding]]:
     try:
         text = _read(file)
     except (OSError, ValueError) as error:
-        return {}, [Finding("error", str(file), f"cannot be read ({_reason(error)}); give the path of a descriptor")]
+        message = f"cannot be read ({_reason(error)}); give the path of a descriptor, or a built-in name without .toml"
+        return {}, [Finding("error", str(file), message)]
     try:
         document = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
@@ -339,7 +339,7 @@ def _inspect(file: Path) -> tuple[Document, list[Finding]]:
     for severity, place, message in faults:
         line = next((lines[place[:n]] for n in range(len(place), 0, -1) if place[:n] in lines), 0)
         findings.append((line, Finding(severity, f"{file}:{line}" if line else str(file), message)))
-    return clean, [finding for _, finding in sorted(findings, key=lambda pair: pair[0])]
+    return clean, [finding for _, finding in sorted(findings, key=lambda pair: pair[0] or len(text))]
 
 
 def _read(file: Path) -> str:
@@ -393,8 +393,7 @@ def _build(clean: Document, file: Path) -> Platform:
 
 def _filled(kind: type[_Sourced], row: Document) -> _Sourced:
     values: Document = {entry.name: row.get(entry.name) for entry in fields(kind)}
-    values["source"] = _source(row)
-    return kind(**values)
+    return kind(**{**values, "source": _source(row)})
 
 
 def _source(row: Document) -> Source:

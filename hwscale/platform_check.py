@@ -6,7 +6,6 @@ of a new descriptor are all made from it. Nothing here opens a file: `hwscale.pl
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -94,14 +93,14 @@ class Table:
 
 
 _SOURCED = {
-    "source": Key(TEXT, "where the numbers of this table come from, so that somebody else can look them up"),
+    "source": Key(TEXT, "document or file where anybody can look the numbers up"),
     "status": Key(_one_of(STATUSES), "how they are known"),
     "note": Key(TEXT, "what a reader must know to use them", required=False),
 }
 
 TOP: Mapping[str, Key] = {
-    "schema": Key(Kind(f"the text '{SCHEMA}'", {"const": SCHEMA}, f'"{SCHEMA}"'), "version of these keys"),
-    "name": Key(NAME, "what the user types; the same as the file name without .toml"),
+    "schema": Key(Kind(f"the text '{SCHEMA}'", {"const": SCHEMA}, f'"{SCHEMA}"'), "what kind of file this is"),
+    "name": Key(NAME, "the file name without .toml"),
     "part": Key(TEXT, "ordering code, or the chip's name"),
     "vendor": Key(TEXT, "who makes it"),
     "core": Key(TEXT, "processor core"),
@@ -119,7 +118,7 @@ TABLES: Mapping[str, Table] = {
         },
     ),
     "ram": Table(
-        "one bank of memory; banks that touch each other by address form one arena",
+        "one bank of memory; banks that touch by address form one arena",
         {
             "name": Key(TEXT, "the datasheet's name of the bank"),
             "base_address": Key(ADDRESS, "first address; without it the bank is never merged", required=False),
@@ -143,7 +142,7 @@ TABLES: Mapping[str, Table] = {
     "runtime": Table(
         "what a runtime takes for itself, and which rates are its own",
         {
-            "name": Key(TEXT, "name of the runtime: tflm, tinyengine, xcubeai, executorch, or a variant in words"),
+            "name": Key(TEXT, "tflm, tinyengine, xcubeai, executorch, or a variant in words"),
             "ram_overhead_bytes": Key(OVERHEAD, "RAM beside the tensor arena, in bytes", required=False),
             "flash_overhead_bytes": Key(OVERHEAD, "code beside the weights, in bytes", required=False),
             "rates": Key(TEXT, "the [[throughput]] runtime whose rates are this runtime's latency", required=False),
@@ -168,8 +167,8 @@ TABLES: Mapping[str, Table] = {
 def examine(document: Document) -> tuple[Document, list[Fault]]:
     """The usable part of a parsed descriptor (sizes as integer bytes) and everything wrong with it.
 
-    An error must stop the reader; a warning asks for a second look. Without errors the usable part is complete, and
-    every table of ``TABLES`` is a list in it, empty where the descriptor leaves the table out.
+    An error must stop the reader; a warning asks for a second look. In the usable part every table of ``TABLES`` is a
+    list, empty where the descriptor leaves it out, and a value that cannot be used is None; without errors none is.
     """
     clean, faults = _check_keys(document)
     for rule in (_banks, _rates, _powers, _runtimes, _slips):
@@ -206,16 +205,18 @@ def _check_table(
     faults: list[Fault] = []
     for name, value in given.items():
         if name in keys:
-            problem, usable = judge(value, keys[name].kind, _spell((*place, name)))
+            problem, clean[name] = judge(value, keys[name].kind, _spell((*place, name)))
             if problem:
                 faults.append(("error", (*place, name), problem))
-            else:
-                clean[name] = usable
         elif name not in tables:
-            faults.append(("error", (*place, name), f"{header} has no key {name!r}; {nearest(name, [*keys, *tables])}"))
+            remedy = nearest(name[:60], [*keys, *tables])
+            faults.append(("error", (*place, name), f"{header} has no key {_got(name)}; {remedy}"))
+    last = [name for name in given if name not in tables][-1:]  # where to add what is missing, and after a misspelt key
     for name, key in keys.items():
         if key.required and name not in given:
-            faults.append(("error", place, f"{header} lacks {name}: {key.meaning}; add it as {key.kind.wants}"))
+            faults.append(
+                ("error", (*place, *last), f"{header} lacks {name}: {key.meaning}; add it as {key.kind.wants}")
+            )
     return clean, faults
 
 
@@ -241,7 +242,7 @@ def _obeys(value: object, rule: Mapping[str, Any]) -> bool:
         case "boolean":
             return isinstance(value, bool)
         case "integer" | "number" as wanted:
-            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            if isinstance(value, bool) or not isinstance(value, int | float):
                 return False
             whole = isinstance(value, int) or value.is_integer()
             low = value > rule["exclusiveMinimum"] if "exclusiveMinimum" in rule else value >= rule["minimum"]
@@ -271,8 +272,8 @@ def _spell(place: Place) -> str:
 def _twice(rows: list[Document], keys: tuple[str, ...]) -> Iterator[tuple[int, str]]:
     seen: set[tuple[Any, ...]] = set()
     for number, row in enumerate(rows):
-        if all(key in row for key in keys):
-            label = tuple(row[key] for key in keys)
+        label = tuple(row.get(key) for key in keys)
+        if None not in label:
             if label in seen:
                 yield number, " under ".join(map(repr, label))
             seen.add(label)
@@ -282,33 +283,31 @@ def _banks(clean: Document) -> Iterator[Fault]:
     rows: list[Document] = clean["ram"]
     for number, label in _twice(rows, ("name",)):
         yield "error", ("ram", number, "name"), f"[[ram]] {label} is there twice; give each bank its own name"
-    if rows and not any(row.get("arena", True) for row in rows):
+    if rows and all(row.get("arena") is False for row in rows):
         yield "error", ("ram",), "no [[ram]] has arena = true, so no tensor has a place; set it on the usable banks"
-    placed = [(row["base_address"], row.get("size_bytes", 0), n) for n, row in enumerate(rows) if "base_address" in row]
+    sizes = [row.get("size_bytes") or 0 for row in rows]
+    placed = [(row["base_address"], sizes[n], n) for n, row in enumerate(rows) if row.get("base_address") is not None]
     reach, lower = -1, -1
     for base, size, number in sorted(placed):
         if base < reach:
-            both = " and ".join(f"{rows[n].get('name', n)!r} ({_span(rows[n])})" for n in (lower, number))
-            yield (
-                "error",
-                ("ram", number, "base_address"),
-                f"[[ram]] {both} overlap; correct an address or a size, or leave out the bank that is an alias",
+            first, second = (_span(rows[n], sizes[n]) for n in (lower, number))
+            message = (
+                f"[[ram]] {first} and {second} overlap; correct one of them, or leave out the one that is an alias"
             )
+            yield "error", ("ram", number, "base_address"), message
         if base + size > reach:
             reach, lower = base + size, number
-    arena = sum(row.get("size_bytes", 0) for row in rows if row.get("arena"))
+    arena = sum(size for size, row in zip(sizes, rows, strict=True) if row.get("arena"))
     for flash in clean["flash"]:
-        size = flash.get("size_bytes", arena)
+        size = flash.get("size_bytes") or arena
         if flash.get("location") == "internal" and arena > size:
-            yield (
-                "warning",
-                ("flash", "size_bytes"),
-                f"arena RAM ({arena} B) exceeds internal Flash ({size} B); see that the two are not swapped",
-            )
+            message = f"arena RAM ({arena} B) exceeds internal Flash ({size} B); see that the two are not swapped"
+            yield "warning", ("flash", "size_bytes"), message
 
 
-def _span(row: Document) -> str:
-    return f"{row['base_address']:#x}-{row['base_address'] + max(row.get('size_bytes', 1), 1) - 1:#x}"
+def _span(row: Document, size: int) -> str:
+    base: int = row["base_address"]
+    return f"{row.get('name') or 'a bank'} ({base:#x}-{base + max(size, 1) - 1:#x})"
 
 
 def _rates(clean: Document) -> Iterator[Fault]:
@@ -317,12 +316,10 @@ def _rates(clean: Document) -> Iterator[Fault]:
         message = f"[[throughput]] {label} is there twice; keep the slower and put the other into its note"
         yield "error", ("throughput", number, "operator"), message
     for number, row in enumerate(rows):
-        if ("mac_per_s" in row) == (row.get("supported") is False):
-            message = (
-                f"[[throughput]] {row.get('operator')!r} must have either mac_per_s or supported = false; write one"
-            )
+        if ("mac_per_s" in row) == (row.get("supported", True) is not True):
+            message = f"[[throughput]] {row.get('operator')} needs either mac_per_s or supported = false; write one"
             yield "error", ("throughput", number), message
-    names = {row["runtime"] for row in rows if "runtime" in row}
+    names = {row["runtime"] for row in rows if row.get("runtime")}
     chosen = clean.get("default_rates")
     if chosen is None:
         return
@@ -331,9 +328,7 @@ def _rates(clean: Document) -> Iterator[Fault]:
         return
     known = {row.get("operator") for row in rows if row.get("runtime") == chosen and "mac_per_s" in row}
     if missing := [operator for operator in LAYER_OPERATORS if operator not in known]:
-        message = (
-            f"default_rates {chosen!r} has no rate for {', '.join(missing)}; latency of nets that use it is unknown"
-        )
+        message = f"default_rates {chosen!r} has no rate for {', '.join(missing)}; nets that use it have no latency"
         yield "warning", ("default_rates",), message
 
 
@@ -353,14 +348,14 @@ def _powers(clean: Document) -> Iterator[Fault]:
 
 def _runtimes(clean: Document) -> Iterator[Fault]:
     rows: list[Document] = clean["runtime"]
-    names = {row["runtime"] for row in clean["throughput"] if "runtime" in row}
+    names = {row["runtime"] for row in clean["throughput"] if row.get("runtime")}
     for number, label in _twice(rows, ("name",)):
         yield "error", ("runtime", number, "name"), f"[[runtime]] {label} is there twice; give each its own name"
     for number, row in enumerate(rows):
         if not row.keys() & {"ram_overhead_bytes", "flash_overhead_bytes", "rates"}:
             message = "[[runtime]] says nothing; add ram_overhead_bytes, flash_overhead_bytes or rates"
             yield "error", ("runtime", number), message
-        if "rates" in row and row["rates"] not in names:
+        if row.get("rates") and row["rates"] not in names:
             yield "error", ("runtime", number, "rates"), _no_rates("rates", row["rates"], names)
 
 
@@ -370,10 +365,10 @@ def _slips(clean: Document) -> Iterator[Fault]:
         for number, row in enumerate(clean[name]):
             place: Place = (name, number) if table.repeated else (name,)
             for key, least, slip in _LEAST:
-                if row.get(key, least) < least:
+                if (row.get(key) or least) < least:
                     message = f"{_spell((*place, key))} is only {row[key]}; see that it is not in {slip}"
                     yield "warning", (*place, key), message
-            if name == "ram" and row.get("size_bytes", 0) % 1024:
+            if name == "ram" and (row.get("size_bytes") or 0) % 1024:
                 message = f"{row['size_bytes']} B is not a whole number of KiB; see that it is not 1000 x the KiB"
                 yield "warning", (*place, "size_bytes"), message
             if row.get("status") == "unverified":

@@ -19,9 +19,10 @@ class Hyperparameter:
     """A knob of the paper.
 
     ``axis`` says how the cost depends on it: "line" the real width multiplier, cost nondecreasing, searched along its
-    breakpoints; "box" real, cost nondecreasing; "branch" decides the graph or is not monotone, enumerated.
+    breakpoints; "box" real, cost nondecreasing; "branch" decides the graph or is not monotone, enumerated. Branch
+    hyperparameters that also enter widths as numbers are ``knob``s, as lines and boxes are.
     ``domain`` is the default: (low, high) for the line, the values otherwise. ``published`` is the range that published
-    networks span, None where none is known.
+    networks span, None where none is known. ``whole`` asks for integers.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Hyperparameter:
     published: tuple[float, float] | None
     meaning: str
     whole: bool = False
+    knob: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +74,9 @@ class Family(Protocol):
     def alpha_factors(self, settings: Settings, knobs: Mapping[str, float]) -> list[tuple[float, float]]:
         """Every (a, b) whose ``int(a * alpha * b)`` enters a width; see `hwscale.formulas.rounding.breakpoints`."""
 
-    def refuse_shape(self, settings: Settings, height: int, width: int) -> str | None:
-        """Why the reference network cannot be built at this input size, whatever the widths; None if it can."""
+    def refuse_branch(self, settings: Settings, knobs: Mapping[str, Any], height: int, width: int) -> str | None:
+        """Why the reference network cannot be built with these branch knobs at this input size, whatever its widths;
+        None if it can."""
 
     def refuse_widths(self, settings: Settings, widths: Widths) -> Sequence[tuple[Any, str]]:
         """(condition, reason) of each rule on widths; the condition is a bool, or a bool array for array widths."""

@@ -30,16 +30,20 @@ class PhiNet:
     """Formula of PhiNet; see the module docstring."""
 
     name = "phinet"
-    hyperparameters = (
+    hyperparameters: tuple[Hyperparameter, ...] = (
         Hyperparameter("alpha", "line", 0.2, (0.1, 3.0), (0.1, 3.0), "width multiplier of every layer"),
         Hyperparameter("beta", "box", 1.0, tuple(n / 100 for n in range(50, 201)), (0.4, 1.656), "shape: t_N / t_0"),
         Hyperparameter("t_zero", "box", 6.0, _steps(2, 8, 20), (2.0, 8.0), "expansion factor at the first block"),
-        Hyperparameter("num_layers", "branch", 7, (7, 8, 9), (4, 15), "index of the last block", whole=True),
-        Hyperparameter("resolution", "branch", 96, _RESOLUTIONS, (28, 224), "input side [px]", whole=True),
+        Hyperparameter(
+            "num_layers", "branch", 7, (7, 8, 9), (4, 15), "index of the last block", whole=True, knob=False
+        ),
+        Hyperparameter("resolution", "branch", 96, _RESOLUTIONS, (28, 224), "input side [px]", whole=True, knob=False),
     )
-    options = (
+    options: tuple[Option, ...] = (
         Option("first_conv_stride", 2, "stride of the stem"),
-        Option("downsampling_layers", (5, 7), "blocks that halve the map and double the width; entries outside 4..N inert"),
+        Option(
+            "downsampling_layers", (5, 7), "blocks that halve the map and double the width; entries outside 4..N inert"
+        ),
         Option("conv5_percent", 0.0, "share of the last blocks with a 5x5 depthwise"),
         Option("residuals", True, "add input and output of a block where shapes agree"),
         Option("conv2d_input", False, "a plain 3x3 convolution instead of the separable stem and block 0"),
@@ -49,7 +53,7 @@ class PhiNet:
         Option("divisor", 1, "widths are multiples of it"),
         Option("include_top", True, "average pool and classifier"),
     )
-    sources = (
+    sources: tuple[str, ...] = (
         "micromind-toolkit/micromind@b4b45c0:micromind/networks/phinet.py",
         "F. Paissan et al., PhiNets: a scalable backbone for low-power AI at the edge, arXiv 2110.00337",
     )
@@ -95,7 +99,7 @@ class PhiNet:
                 widths[f"r{i}"] = rounding.named(f"r{i}", rounding.divisible(sixth, divisor))
         return widths
 
-    def refuse_shape(self, settings: Settings, height: int, width: int) -> str | None:
+    def refuse_branch(self, settings: Settings, knobs: Mapping[str, Any], height: int, width: int) -> str | None:
         N = settings["num_layers"]
         if N < 1:
             return f"num_layers = {N}: the expansion factor divides by it; use 1 or more (3 or more to be meaningful)"
@@ -104,7 +108,9 @@ class PhiNet:
         if settings["conv2d_input"]:
             height, width = height - 2, width - 2
             if min(height, width) < 1:
-                return "conv2d_input: the unpadded 3x3 convolution needs an input of at least 3x3; enlarge the resolution"
+                return (
+                    "conv2d_input: the unpadded 3x3 convolution needs an input of at least 3x3; enlarge the resolution"
+                )
         else:
             padding = 1 if max(height, width) % 2 == 0 else 2
             stride = settings["first_conv_stride"]
@@ -133,8 +139,10 @@ class PhiNet:
         return [
             (
                 widths["stem"] != widths[f"c{_FIRST}"],
-                "conv2d_input: the stem has int(24*alpha) channels but block 1 expects them rounded to the divisor; "
-                "choose alpha with 24*alpha a positive multiple of the divisor",
+                (
+                    "conv2d_input: the stem has int(24*alpha) channels but block 1 expects them rounded to the divisor; "
+                    "choose alpha with 24*alpha a positive multiple of the divisor"
+                ),
             )
         ]
 
@@ -151,7 +159,7 @@ class PhiNet:
 
     def map_multiple(self, settings: Settings) -> int:
         strides = sum(stride == 2 or pool for *_, stride, pool in self._blocks(settings))
-        return int(settings["first_conv_stride"]) * 2 ** (strides + 2 * settings["pool"])
+        return int(settings["first_conv_stride"] * 2 ** (strides + 2 * settings["pool"]))
 
     def graph(self, settings: Settings, widths: Widths, height: Any, width: Any, structure: Structure) -> Graph:
         act = "hard_swish" if settings["h_swish"] else "relu6"

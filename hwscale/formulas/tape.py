@@ -100,7 +100,9 @@ class Tape:
         else:
             kind = "f" if op in ("divide", "real") or "f" in kinds else "i"
         if kind == "f" and array and op != "real":  # one conversion per integer, not one per use
-            args = tuple(self.record("real", a) if isinstance(a, Node) and a.kind == "i" and a.array else a for a in args)
+            args = tuple(
+                self.record("real", a) if isinstance(a, Node) and a.kind == "i" and a.array else a for a in args
+            )
         return self._push(op, args, kind, array)
 
     def _push(self, op: str, args: tuple[Any, ...], kind: str, array: bool) -> Node:
@@ -178,15 +180,13 @@ class _Writer:
         for at, out in enumerate(self.outputs):
             lines.append(f"out[{at}][:] = {self._name(out)}")
         unpack = [
-            f"({', '.join(f'{kind}{n}' for n in range(count))},) = {kind}"
-            for kind, count in self.used.items()
-            if count
+            f"({', '.join(f'{kind}{n}' for n in range(count))},) = {kind}" for kind, count in self.used.items() if count
         ]
         body = "\n    ".join([*unpack, *lines])
         source = f"def kernel(inputs, i, f, b, out):\n    {body}\n"
         names: dict[str, Any] = {op: getattr(np, op) for op in _SCALAR}
         names |= {"copyto": np.copyto, "equal": np.equal, "not_equal": np.not_equal, "less": np.less}
-        exec(compile(source, "<hwscale formula>", "exec"), names)
+        exec(compile(source, "<hwscale formula>", "exec"), names)  # noqa: S102 - the source is this file's own
         return Kernel(names["kernel"], dict(self.used), source)
 
     def _order(self) -> list[int]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hwscale.formulas.family import Hyperparameter, Option, Settings, Structure, Widths
-from hwscale.formulas.graph import Graph, Tensor
+from hwscale.formulas.graph import Graph
 from hwscale.formulas.rounding import EXACT, Rounding
 
 _TAIL_GAMMA = 4
@@ -26,20 +26,24 @@ class XiNet:
     """Formula of XiNet; see the module docstring."""
 
     name = "xinet"
-    hyperparameters = (
+    hyperparameters: tuple[Hyperparameter, ...] = (
         Hyperparameter("alpha", "line", 1.0, (0.2, 4.0), None, "width multiplier of every layer"),
-        Hyperparameter("beta", "branch", 1.0, (1.0,), (1.0, 1.0), "shape: width of the last stage over the reference's"),
-        Hyperparameter("gamma", "branch", 4.0, (3, 4, 5, 6), (3.0, 6.0), "compression of every XiConv", whole=True),
-        Hyperparameter("num_layers", "branch", 5, (5, 6, 7), (5, 7), "stages including the stem", whole=True),
-        Hyperparameter("resolution", "branch", 96, tuple(range(48, 257, 16)), (96, 224), "input side [px]", whole=True),
+        Hyperparameter("beta", "branch", 1.0, (1.0,), (1.0, 1.0), "shape: width of the last stage over its reference"),
+        Hyperparameter(
+            "gamma", "branch", 4.0, (3.0, 4.0, 5.0, 6.0), (3.0, 6.0), "compression of every XiConv, int(gamma) counts"
+        ),
+        Hyperparameter("num_layers", "branch", 5, (5, 6, 7), (5, 7), "stages, stem included", whole=True, knob=False),
+        Hyperparameter(
+            "resolution", "branch", 96, tuple(range(48, 257, 16)), (96, 224), "input side [px]", whole=True, knob=False
+        ),
     )
-    options = (
+    options: tuple[Option, ...] = (
         Option("base_filters", 16, "stem width at alpha = 1"),
         Option("attention", True, "sigmoid gate of width c_out/(2 gamma) after every XiConv but the last two"),
         Option("skip", True, "broadcast of the first layer's output to every later layer"),
         Option("include_top", True, "average pool and classifier"),
     )
-    sources = (
+    sources: tuple[str, ...] = (
         "micromind-toolkit/micromind@b4b45c0:micromind/networks/xinet.py",
         "A. Ancilotto et al., XiNet: Efficient Neural Networks for tinyML, ICCV 2023, and its supplementary material",
     )
@@ -47,17 +51,16 @@ class XiNet:
     def _filters(self, settings: Settings, stage: int) -> int:
         return int(2 ** (math.sqrt(settings["base_filters"]) + stage))
 
-    def _shape(self, settings: Settings, stage: int) -> Any:
+    def _shape(self, settings: Settings, beta: Any, stage: int) -> Any:
         """1 + (beta - 1) * i / N, exactly 1 at beta = 1."""
         last = settings["num_layers"] - 1
-        beta = settings["beta"]
-        return 1 + (beta - 1) * stage / last if last else 1.0
+        return 1 + (beta - 1) * stage / last if stage else 1.0
 
     def alpha_factors(self, settings: Settings, knobs: Mapping[str, float]) -> list[tuple[float, float]]:
-        base = settings["base_filters"]
-        factors = {(float(base), self._shape(settings, 0)), (float(2 * base), self._shape(settings, 1))}
+        base, beta = settings["base_filters"], knobs["beta"]
+        factors = {(float(base), 1.0), (float(2 * base), self._shape(settings, beta, 1))}
         for stage in range(settings["num_layers"]):
-            factors.add((float(self._filters(settings, stage)), self._shape(settings, stage)))
+            factors.add((float(self._filters(settings, stage)), self._shape(settings, beta, stage)))
         return sorted(factors)
 
     def widths(self, settings: Settings, knobs: Mapping[str, Any], rounding: Rounding = EXACT) -> Widths:
@@ -66,13 +69,14 @@ class XiNet:
         ``stem`` and ``skip`` are computed from base_filters as the reference does; they equal w0 and w1 in every network
         that runs, hence share their symbols.
         """
-        alpha, gamma, base = knobs["alpha"], int(settings["gamma"]), settings["base_filters"]
-        widths: Widths = {}
+        alpha, beta, base = knobs["alpha"], knobs["beta"], settings["base_filters"]
+        gamma = rounding.truncate(knobs["gamma"])
+        widths: Widths = {"gamma": gamma}
         for stage in range(settings["num_layers"]):
-            width = rounding.truncate(self._filters(settings, stage) * alpha * self._shape(settings, stage))
+            width = rounding.truncate(self._filters(settings, stage) * alpha * self._shape(settings, beta, stage))
             widths[f"w{stage}"] = rounding.named(f"w{stage}", width)
-        widths["stem"] = rounding.named("w0", rounding.truncate(base * alpha * self._shape(settings, 0)))
-        widths["skip"] = rounding.named("w1", rounding.truncate(2 * base * alpha * self._shape(settings, 1)))
+        widths["stem"] = rounding.named("w0", rounding.truncate(base * alpha))
+        widths["skip"] = rounding.named("w1", rounding.truncate(2 * base * alpha * self._shape(settings, beta, 1)))
         last = settings["num_layers"] - 1
         for stage in range(1, last + 1):
             divisor = gamma if stage < last else _TAIL_GAMMA
@@ -82,12 +86,12 @@ class XiNet:
                 widths[f"a{stage}"] = rounding.named(f"a{stage}", rounding.quotient(m, 2))
         return widths
 
-    def refuse_shape(self, settings: Settings, height: int, width: int) -> str | None:
-        layers, gamma = settings["num_layers"], int(settings["gamma"])
+    def refuse_branch(self, settings: Settings, knobs: Mapping[str, Any], height: int, width: int) -> str | None:
+        layers, gamma = settings["num_layers"], int(knobs["gamma"])
         if layers < 2:
             return f"num_layers = {layers}: XiNet needs at least 2"
         if gamma < 1:
-            return f"gamma = {settings['gamma']}: int(gamma) must be at least 1"
+            return f"gamma = {knobs['gamma']:g}: int(gamma) must be at least 1"
         if gamma == 1 and layers >= 4 and settings["skip"]:
             return (
                 "gamma = 1: without compression the skip has the output's width and cannot be added to the input "
@@ -109,13 +113,12 @@ class XiNet:
         return None
 
     def refuse_widths(self, settings: Settings, widths: Widths) -> list[tuple[Any, str]]:
-        gamma, last, base = int(settings["gamma"]), settings["num_layers"] - 1, settings["base_filters"]
+        last, base = settings["num_layers"] - 1, settings["base_filters"]
         rules: list[tuple[Any, str]] = [
             (widths["stem"] < 1, f"the stem has int({base}*alpha) = 0 channels; raise alpha"),
             (
                 widths["stem"] != widths["w0"],
-                f"base_filters = {base}: the stem's width and int(2**sqrt(base_filters)*alpha) of the first layer differ; "
-                "use 16 or 4",
+                f"base_filters = {base}: the stem and the first layer, int(2**sqrt(base_filters)*alpha), differ; use 16 or 4",
             ),
         ]
         if settings["skip"]:
@@ -126,10 +129,10 @@ class XiNet:
                 )
             )
         for stage in range(1, last):
-            name = f"stage {stage}: width over gamma = {gamma}"
-            rules.append((widths[f"m{stage}"] < 1, f"{name} leaves a compression of no channels; raise alpha or lower gamma"))
+            empty = f"stage {stage}: width / gamma leaves {{}} of no channels; raise alpha or lower gamma"
+            rules.append((widths[f"m{stage}"] < 1, empty.format("a compression")))
             if settings["attention"]:
-                rules.append((widths[f"a{stage}"] < 1, f"{name} leaves an attention of no channels; raise alpha or lower gamma"))
+                rules.append((widths[f"a{stage}"] < 1, empty.format("an attention")))
         rules.append((widths[f"m{last}"] < 1, "the last stage has fewer than 4 channels; raise alpha"))
         return rules
 
@@ -161,7 +164,8 @@ class XiNet:
         return places
 
     def width_structure(self, settings: Settings, widths: Widths) -> tuple[Any, ...]:
-        return ()
+        """Is there no compression: gamma = 1."""
+        return (widths["gamma"] == 1,)
 
     def map_structure(self, settings: Settings, height: int, width: int) -> Structure:
         """Per skip: is its pool an identity, is the pooled skip broadcast."""
@@ -190,8 +194,7 @@ class XiNet:
                 s = g.conv(f"{name}.skip", s, m, batch_norm=False)
             elif settings["skip"] and settings["num_layers"] == 2:
                 g.idle_params += widths["skip"] * m  # the first of only two layers owns a skip conv and never runs it
-            gamma = int(settings["gamma"]) if layer.stage < settings["num_layers"] - 1 else _TAIL_GAMMA
-            if gamma > 1:
+            if layer.stage == settings["num_layers"] - 1 or not structure[-1]:
                 x = g.conv(f"{name}.compression", x, m, batch_norm=False)
             if joins:
                 x = g.add(f"{name}.add", x, s, broadcast=broadcast)

@@ -49,10 +49,10 @@ class Price:
 
 
 def conv_macs(output_shape: Shape, weight_shape: Shape) -> int:
-    """MACs of a convolution: one per element of (C_out, C_in / groups, k, k)[0] and output element.
+    """MACs of a convolution: every output element sums the weights of its channel.
 
     ``output_shape`` (N, C_out, h, w), ``weight_shape`` (C_out, C_in / groups, k_h, k_w):
-    N C_out h w * C_in / groups * k_h k_w.
+    N C_out h w * (C_in / groups) k_h k_w.
     """
     return prod(output_shape) * prod(weight_shape[1:])
 

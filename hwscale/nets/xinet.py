@@ -86,7 +86,7 @@ class XiNet(nn.Module):
     ----------
     input_shape : (C, H, W) in pixels; the skip sizes are frozen to it.
     alpha : width multiplier.
-    gamma : compression of the bottleneck; only its integer part matters, and the last two layers always take 4.
+    gamma : compression of the bottleneck; only its integer part matters, and the last two layers (all, if L = 2) take 4.
     num_layers : L; there are 2 L - 2 XiConvs, and L - 1 halvings in all.
     include_top, num_classes : the classifier: global average pool and one fully connected layer.
     base_filters : filters of the stem; stage i has int(2 ** (sqrt(base_filters) + i)) before scaling.
@@ -121,7 +121,7 @@ class XiNet(nn.Module):
         check_positive_integers(num_layers=num_layers, num_classes=num_classes, base_filters=base_filters)
         if num_layers < 2:
             raise ConfigError("XiNet has no layers with num_layers=1: set num_layers to at least 2.")
-        if int(gamma) < 1:
+        if int(gamma) < 1 and num_layers > 2:
             raise ConfigError(f"XiNet divides widths by int(gamma), and gamma is {gamma!r}: set gamma to at least 1.")
         C, H, W = input_shape
         N = num_layers - 1

@@ -1,0 +1,213 @@
+"""What may vary: the user's fixes and domains over a family's defaults, checked and made hashable."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from hwscale.errors import ConfigError, nearest
+from hwscale.formulas import find_family
+from hwscale.formulas.family import Family, Hyperparameter, Option
+
+MAX_STEPS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """Every real number in [low, high]; searched exactly through the breakpoints of the widths."""
+
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"[{self.low:g}, {self.high:g}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """Values per hyperparameter and option of one family, and the network's ends.
+
+    ``resolution`` is replaced by ``input_size`` (height, width) where the input shape is fixed.
+    """
+
+    family: str
+    axes: tuple[tuple[str, Interval | tuple[Any, ...]], ...]
+    in_channels: int
+    classes: int
+    input_size: tuple[int, int] | None
+
+    def __getitem__(self, name: str) -> Interval | tuple[Any, ...]:
+        return dict(self.axes)[name]
+
+
+def make_domain(
+    family: str,
+    fix: Mapping[str, Any] | None = None,
+    domain: Mapping[str, Any] | None = None,
+    *,
+    classes: int = 10,
+    in_channels: int = 3,
+    input_shape: Sequence[int] | None = None,
+) -> Domain:
+    """The family's default domain, narrowed or widened.
+
+    ``fix`` pins values; ``domain`` gives (low, high) for a real interval of alpha, (low, high, step), a list of values, or
+    the text forms of all three, "0.5:2", "0.5:2:0.05", "5,6,7". Options left out take their defaults.
+    Raises ConfigError on unknown names, wrong types, empty or contradictory settings.
+    """
+    fix, domain = dict(fix or {}), dict(domain or {})
+    member = find_family(family)
+    names = {h.name: h for h in member.hyperparameters}
+    options = {o.name: o for o in member.options}
+    for name in [*fix, *domain]:
+        if name not in names and name not in options:
+            raise ConfigError(f"{family} has no hyperparameter {name!r}; {nearest(name, [*names, *options])}")
+    both = sorted(set(fix) & set(domain))
+    if both:
+        raise ConfigError(f"{both[0]!r} is both fixed and given a domain; drop one of the two")
+    size = _input_size(input_shape, in_channels, fix, domain)
+    if input_shape is not None:
+        in_channels = int(input_shape[0])
+        fix.pop("resolution", None)
+    axes: list[tuple[str, Interval | tuple[Any, ...]]] = []
+    for hyper in member.hyperparameters:
+        if hyper.name == "resolution" and size is not None:
+            continue
+        axes.append((hyper.name, _axis(member, hyper, fix, domain)))
+    for option in member.options:
+        if option.name in domain:
+            given = domain[option.name]
+            values = given.split(",") if isinstance(given, str) else list(given)
+            axes.append((option.name, tuple(dict.fromkeys(parse_option(option, value) for value in values))))
+        else:
+            axes.append((option.name, (parse_option(option, fix.get(option.name, option.default)),)))
+    for name, values in axes:
+        if values == ():
+            raise ConfigError(f"the domain of {name} is empty; give at least one value")
+    return Domain(family, tuple(axes), _whole("in_channels", in_channels, 1), _whole("classes", classes, 1), size)
+
+
+def _input_size(
+    shape: Sequence[int] | None, in_channels: int, fix: dict[str, Any], domain: dict[str, Any]
+) -> tuple[int, int] | None:
+    if shape is None:
+        return None
+    if len(shape) != 3:
+        raise ConfigError(f"input_shape: got {tuple(shape)}, but it must be (channels, height, width)")
+    channels, height, width = (_whole("input_shape", side, 1) for side in shape)
+    if in_channels not in (3, channels):
+        raise ConfigError(f"in_channels = {in_channels} disagrees with input_shape {tuple(shape)}; drop one of the two")
+    if "resolution" in domain:
+        raise ConfigError("resolution has a domain but input_shape fixes it; drop one of the two")
+    resolution = fix.get("resolution")
+    if resolution is not None and not (parse_number("resolution", resolution) == height == width):
+        raise ConfigError(f"resolution = {resolution} disagrees with input_shape {tuple(shape)}; drop one of the two")
+    return height, width
+
+
+def _axis(
+    family: Family, hyper: Hyperparameter, fix: dict[str, Any], domain: dict[str, Any]
+) -> Interval | tuple[Any, ...]:
+    if hyper.name in fix:
+        return (_value(hyper, fix[hyper.name]),)
+    if hyper.name not in domain:
+        default = hyper.domain
+        return Interval(*default) if hyper.axis == "line" else default
+    given = domain[hyper.name]
+    if isinstance(given, str):
+        return _parse_text(hyper, given)
+    if isinstance(given, int | float):
+        return (_value(hyper, given),)
+    values = list(given)
+    if isinstance(given, tuple) and len(values) == 2 and hyper.axis == "line":
+        return _interval(hyper, values[0], values[1])
+    if isinstance(given, tuple) and len(values) == 3 and values[0] < values[1] and 0 < values[2] < values[1] - values[0]:
+        return _lattice(hyper, *(str(v) for v in values))
+    return _listed(hyper, values)
+
+
+def _parse_text(hyper: Hyperparameter, text: str) -> Interval | tuple[Any, ...]:
+    parts = text.split(":")
+    if len(parts) == 1:
+        return _listed(hyper, [part for part in text.split(",") if part.strip()])
+    if len(parts) == 3:
+        return _lattice(hyper, *parts)
+    if len(parts) == 2 and hyper.axis == "line":
+        return _interval(hyper, *parts)
+    if len(parts) == 2 and hyper.whole:
+        return _lattice(hyper, parts[0], parts[1], "1")
+    raise ConfigError(f"domain {hyper.name}={text}: write LOW:HIGH:STEP or V1,V2,... (alpha also LOW:HIGH)")
+
+
+def _interval(hyper: Hyperparameter, low: Any, high: Any) -> Interval:
+    first, last = _value(hyper, low), _value(hyper, high)
+    if first > last:
+        raise ConfigError(f"the domain of {hyper.name} is empty: {first:g} is above {last:g}")
+    return Interval(first, last)
+
+
+def _lattice(hyper: Hyperparameter, low: str, high: str, step: str) -> tuple[Any, ...]:
+    first, last, width = (parse_number(hyper.name, part) for part in (low, high, step))
+    if width <= 0:
+        raise ConfigError(f"the domain of {hyper.name} has step {width:g}; it must be above zero")
+    if first > last:
+        raise ConfigError(f"the domain of {hyper.name} is empty: {first:g} is above {last:g}")
+    count = math.floor((Decimal(str(last)) - Decimal(str(first))) / Decimal(str(width))) + 1
+    if count > MAX_STEPS:
+        raise ConfigError(f"the domain of {hyper.name} has {count} values; at most {MAX_STEPS} are allowed, widen the step")
+    return _listed(hyper, [str(Decimal(str(first)) + n * Decimal(str(width))) for n in range(count)])
+
+
+def _listed(hyper: Hyperparameter, values: Sequence[Any]) -> tuple[Any, ...]:
+    return tuple(sorted({_value(hyper, value) for value in values}))
+
+
+def _value(hyper: Hyperparameter, given: Any) -> Any:
+    number = parse_number(hyper.name, given)
+    if hyper.name == "resolution" or hyper.whole:
+        return _whole(hyper.name, number, 1)
+    if number <= 0:
+        raise ConfigError(f"{hyper.name} = {given}: it must be above zero")
+    return number
+
+
+def parse_number(name: str, given: Any) -> float:
+    """A finite float of a number or of text; ConfigError names ``name`` otherwise."""
+    try:
+        number = float(given)
+    except (TypeError, ValueError):
+        number = math.nan
+    if isinstance(given, bool) or not math.isfinite(number):
+        raise ConfigError(f"{name}: {given!r} is not a finite number")
+    return number
+
+
+def _whole(name: str, given: Any, least: int) -> int:
+    number = parse_number(name, given)
+    if number != int(number) or number < least:
+        raise ConfigError(f"{name} = {given}: it must be a whole number of at least {least}")
+    return int(number)
+
+
+def parse_option(option: Option, given: Any) -> Any:
+    """``given`` in the type of the option's default: bool, whole number, real, or tuple of whole numbers."""
+    default = option.default
+    if isinstance(default, bool):
+        words = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+        if isinstance(given, bool):
+            return given
+        if str(given).strip().lower() in words:
+            return words[str(given).strip().lower()]
+        raise ConfigError(f"{option.name} = {given!r}: it must be true or false")
+    if isinstance(default, tuple):
+        parts = given.replace("+", ",").split(",") if isinstance(given, str) else given
+        try:
+            return tuple(_whole(option.name, part, 0) for part in parts if str(part).strip())
+        except TypeError:
+            raise ConfigError(f"{option.name} = {given!r}: it must be a list of whole numbers, for example 5,7") from None
+    if isinstance(default, int):
+        return _whole(option.name, given, 0 if option.name == "first_conv_stride" else 1)
+    return parse_number(option.name, given)

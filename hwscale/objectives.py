@@ -1,0 +1,111 @@
+"""What `fit` maximises, one contract for all: a score that at fixed resolution rises with one integer metric.
+
+`balanced` (default): J = ln M - c ln(r / r_path(M))^2 with r_path(M) = r0 (M / 1e8)^(1/4) px, M MACs, r = sqrt(H W).
+MACs alone drive the optimum to tiny inputs with huge widths whenever Flash does not bind; J costs at most 0.17 points of mean
+regret on published MobileNet grids and caps that degeneration (constants fitted on MobileNetV1, tested on V2, and back).
+`macs` is AtomNet's zero-cost proxy; `params` the parameter count.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hwscale.errors import ConfigError, nearest
+
+Floats = npt.NDArray[np.float64]
+NO_TURN = 2.0**62
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """A score of (metric, resolution).
+
+    ``metric`` is the integer cost it reads, "macs" or "params". Contract, on which every proof rests and which tests check
+    per resolution: the score strictly rises with the metric up to `turning_point` and falls after it.
+    ``r0`` [px at 100 M MACs] and ``c`` are the parameters of `balanced`; c = 0 is the logarithm of the metric.
+    """
+
+    name: str
+    metric: str
+    meaning: str
+    r0: float = 0.0
+    c: float = 0.0
+
+    @property
+    def plain(self) -> bool:
+        """The score is the metric itself."""
+        return self.r0 == 0
+
+    def score(self, metric: int, resolution: float) -> float:
+        """The score of one configuration; ``resolution`` = sqrt(H W) [px]."""
+        if self.plain:
+            return metric
+        return math.log(metric) - self.c * math.log(resolution / self.r_path(metric)) ** 2
+
+    def scores(self, metric: Any, resolution: Any) -> Floats:
+        """`score` on arrays; equal to it within a few ulp."""
+        values = np.asarray(metric, np.float64)
+        if self.plain:
+            return values
+        logs = np.log(np.maximum(values, 1.0))
+        offset = np.log(resolution / self.r0) + 0.25 * math.log(1e8)
+        scored: Floats = logs - self.c * (offset - 0.25 * logs) ** 2
+        return scored
+
+    def bounds(self, metric: Any, resolution: Any) -> Floats:
+        """Largest score at this resolution over all metrics up to ``metric``."""
+        return self.scores(np.minimum(np.asarray(metric, np.float64), self.turning_points(resolution)), resolution)
+
+    def r_path(self, macs: float) -> float:
+        """The resolution that published networks of this size use [px]."""
+        return (self.r0 or 160.0) * (macs / 1e8) ** 0.25
+
+    def turning_points(self, resolution: Any) -> Any:
+        """The metric up to which the score rises: dJ/dlnM = 1 + c/2 ln(r / r_path(M)) = 0."""
+        if self.c == 0:
+            return np.full(np.shape(resolution), NO_TURN)
+        return np.minimum(1e8 * (np.asarray(resolution, np.float64) / self.r0 * math.exp(2 / self.c)) ** 4, NO_TURN)
+
+
+def balanced(r0: float = 160.0, c: float = 1.5) -> Objective:
+    """`balanced` with its own parameters: r0 > 0 [px], c >= 0."""
+    if not (math.isfinite(r0) and r0 > 0 and math.isfinite(c) and c >= 0):
+        raise ConfigError(f"objective balanced: got r0 = {r0}, c = {c}; r0 must be above 0 and c at least 0")
+    return Objective("balanced", "macs", "MACs at a resolution that suits them", r0, c)
+
+
+OBJECTIVES: dict[str, Callable[[], Objective]] = {
+    "balanced": balanced,
+    "macs": lambda: Objective("macs", "macs", "most multiply-accumulates"),
+    "params": lambda: Objective("params", "params", "most parameters"),
+}
+
+
+def find_objective(given: str | Objective) -> Objective:
+    """The objective called ``given``, for example "macs", "balanced" or "balanced:r0=128,c=1"; ConfigError otherwise."""
+    if isinstance(given, Objective):
+        return given
+    name, _, text = given.partition(":")
+    if name not in OBJECTIVES:
+        raise ConfigError(f"unknown objective {name!r}; {nearest(name, OBJECTIVES)}")
+    if not text:
+        return OBJECTIVES[name]()
+    if name != "balanced":
+        raise ConfigError(f"objective {name!r} takes no parameters, got {text!r}")
+    parameters: dict[str, float] = {}
+    for part in text.split(","):
+        key, _, value = part.partition("=")
+        try:
+            parameters[key.strip()] = float(value)
+        except ValueError:
+            raise ConfigError(f"objective balanced: {part!r} is not a parameter; write balanced:r0=160,c=1.5") from None
+    unknown = set(parameters) - {"r0", "c"}
+    if unknown:
+        raise ConfigError(f"objective balanced: unknown parameter {min(unknown)!r}; allowed: c, r0")
+    return balanced(**parameters)

@@ -1,0 +1,137 @@
+"""The question a solver answers: a space, limits on exact integers, an objective."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hwscale.cost import CostArrays
+from hwscale.objectives import Objective
+from hwscale.space import Group, Space
+
+FEMTO = 10**15
+"""Latency is summed in whole femtoseconds, so that a limit on it is decided on integers too."""
+
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Maximise ``objective`` over ``space`` subject to cost <= limits (and >= floors).
+
+    ``limits`` and ``floors`` by metric: "ram" and "flash" [B], "macs" and "params" [1], "latency" [fs].
+    ``fs_per_mac`` gives femtoseconds per MAC and operator kind; empty where no latency is asked or known.
+    """
+
+    space: Space
+    objective: Objective
+    limits: Mapping[str, int]
+    fs_per_mac: Mapping[str, int] = field(default_factory=dict)
+    floors: Mapping[str, int] = field(default_factory=dict)
+
+    def metric(self, name: str, costs: CostArrays) -> Ints:
+        """One metric of many candidates."""
+        if name == "latency":
+            return self.latency_fs(costs)
+        return {"ram": costs.ram_bytes, "flash": costs.flash_bytes, "macs": costs.macs, "params": costs.params}[name]
+
+    def latency_fs(self, costs: CostArrays) -> Ints:
+        """Sum over operator kinds of MACs x fs per MAC [fs]; zeros without rates."""
+        total = np.zeros(len(costs.macs), np.int64)
+        if self.fs_per_mac:
+            for kind, macs in costs.macs_by_kind.items():
+                total += macs * self.fs_per_mac[kind]
+        return total
+
+    def within_limits(self, costs: CostArrays) -> npt.NDArray[np.bool_]:
+        """Which candidates exceed no limit."""
+        fits = np.ones(len(costs.macs), np.bool_)
+        for name, limit in self.limits.items():
+            fits &= self.metric(name, costs) <= limit
+        return fits
+
+    def above_floors(self, costs: CostArrays) -> npt.NDArray[np.bool_]:
+        """Which candidates reach every floor."""
+        reached = np.ones(len(costs.macs), np.bool_)
+        for name, floor in self.floors.items():
+            reached &= self.metric(name, costs) >= floor
+        return reached
+
+    def scores(self, costs: CostArrays, resolutions: Any) -> npt.NDArray[np.float64]:
+        """Objective of many candidates, a few ulp around `score`."""
+        return self.objective.scores(self.metric(self.objective.metric, costs), resolutions)
+
+    def bounds(self, costs: CostArrays, resolutions: Any) -> npt.NDArray[np.float64]:
+        """No candidate that costs at most this much in every metric scores more."""
+        metric = self.metric(self.objective.metric, costs)
+        cap = self.limits.get(self.objective.metric)
+        return self.objective.bounds(metric if cap is None else np.minimum(metric, cap), resolutions)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One exact point: where it stands in its group and what it costs (``latency_fs`` 0 without rates)."""
+
+    group: Group
+    root: int
+    alpha: int
+    box: tuple[int, ...]
+    ram_bytes: int
+    flash_bytes: int
+    macs: int
+    params: int
+    latency_fs: int
+
+    @property
+    def hyperparameters(self) -> dict[str, Any]:
+        """By the paper's names, in declared order, alpha as the shortest decimal of its interval."""
+        return self.group.hyperparameters(self.root, self.alpha, self.box)
+
+    def score(self, objective: Objective) -> float:
+        """The objective, from exact integers."""
+        metric = self.macs if objective.metric == "macs" else self.params
+        return objective.score(metric, float(self.group.resolutions[self.root]))
+
+    def rank(self, objective: Objective) -> tuple[Any, ...]:
+        """Ascending order of preference: objective, then latency, RAM, Flash, then num_layers, resolution, alpha, the rest."""
+        where = self.group.roots[self.root]
+        family = self.group.model.family
+        boxes = dict(zip(self.group.boxes, self.box, strict=True))
+        first = ("num_layers", "resolution", "alpha")
+        rest = [boxes.get(h.name, where.branch.get(h.name)) for h in family.hyperparameters if h.name not in first]
+        return (
+            -self.score(objective),
+            self.latency_fs,
+            self.ram_bytes,
+            self.flash_bytes,
+            where.branch["num_layers"],
+            self.group.resolutions[self.root],
+            float(where.alphas[self.alpha]),
+            *rest,
+            *(repr(where.branch[option.name]) for option in family.options),
+        )
+
+
+def candidates(
+    problem: Problem, group: Group, root: Ints, alpha: Ints, box: tuple[Ints, ...], costs: CostArrays
+) -> list[Candidate]:
+    """The rows as Candidate objects."""
+    latency = problem.latency_fs(costs)
+    return [
+        Candidate(
+            group,
+            int(root[n]),
+            int(alpha[n]),
+            tuple(int(axis[n]) for axis in box),
+            int(costs.ram_bytes[n]),
+            int(costs.flash_bytes[n]),
+            int(costs.macs[n]),
+            int(costs.params[n]),
+            int(latency[n]),
+        )
+        for n in range(len(root))
+    ]

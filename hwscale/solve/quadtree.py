@@ -1,0 +1,255 @@
+"""Best-first branch and bound on exact box corners, for spaces whose costs are nondecreasing along alpha and the boxes.
+
+A node is a box of lattice indices under one root. At its lower corner the largest feasible alpha is found by a bracketed
+search on exact costs; no point of the box can take a larger one. At its upper corner that alpha bounds every metric of the
+box, hence the objective. Corners are exact integers, so nothing is lost to rounding and the proof is complete when no open
+bound reaches the incumbent. Small boxes are solved as lines: one (box point) x all alphas, exactly.
+
+Boxes are popped in batches, best bound first. Ties are kept (a box is dropped only if its bound is *below* the incumbent),
+so the answer obeys the tie order.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from hwscale.cost import CostArrays
+from hwscale.problem import Problem, candidates
+from hwscale.solve.solution import Incumbent, Solution, proven
+from hwscale.space import Group
+
+Ints = npt.NDArray[np.int64]
+BATCH = 400
+LEAF = 64
+_POWER = {"ram": 1.0, "flash": 2.0, "macs": 2.0, "params": 2.0, "latency": 2.0}
+"""How the costs grow with alpha, roughly: only steers where the search probes next."""
+
+
+@dataclass(slots=True)
+class _Boxes:
+    """Open boxes of one group: root, inclusive index ranges per axis (rows x axes), alpha ceiling, bound."""
+
+    root: Ints
+    low: Ints
+    high: Ints
+    ceiling: Ints
+    bound: npt.NDArray[np.float64]
+
+    def __getitem__(self, rows: npt.NDArray[np.intp] | npt.NDArray[np.bool_]) -> _Boxes:
+        return _Boxes(self.root[rows], self.low[rows], self.high[rows], self.ceiling[rows], self.bound[rows])
+
+    def joined(self, other: _Boxes) -> _Boxes:
+        return _Boxes(
+            np.concatenate([self.root, other.root]),
+            np.concatenate([self.low, other.low]),
+            np.concatenate([self.high, other.high]),
+            np.concatenate([self.ceiling, other.ceiling]),
+            np.concatenate([self.bound, other.bound]),
+        )
+
+
+def solve(problem: Problem) -> Solution | None:
+    """The proven best candidate; None if nothing is feasible."""
+    started = time.perf_counter()
+    search = _Search(problem)
+    search.run()
+    best = search.incumbent.best()
+    if best is None:
+        return None
+    return proven(problem, best, "quadtree", search.evaluations, search.nodes, started)
+
+
+class _Search:
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.incumbent = Incumbent(problem)
+        self.evaluations = 0
+        self.nodes = 0
+        self.open: dict[int, _Boxes] = {}
+
+    def run(self) -> None:
+        for at, group in enumerate(self.problem.space.groups):
+            roots = np.arange(len(group.roots))
+            axes = len(group.box_shape)
+            last = np.array(group.box_shape, np.int64).reshape(1, axes) - 1
+            whole = _Boxes(
+                roots,
+                np.zeros((len(roots), axes), np.int64),
+                np.repeat(last, len(roots), axis=0),
+                group.counts - 1,
+                np.full(len(roots), np.inf),
+            )
+            self.open[at] = self._bounded(group, whole)
+        while True:
+            picked = self._pick()
+            if not picked:
+                return
+            for at, boxes in picked.items():
+                group = self.problem.space.groups[at]
+                cells = np.prod(boxes.high - boxes.low + 1, axis=1, dtype=np.int64)
+                small = cells <= LEAF
+                if small.any():
+                    self._lines(group, boxes[small])
+                if not small.all():
+                    children = self._bounded(group, _split(boxes[~small]))
+                    self.open[at] = self.open[at].joined(children)
+
+    def _pick(self) -> dict[int, _Boxes]:
+        """Take the best open boxes of all groups, at most BATCH; drop what cannot win."""
+        threshold = self.incumbent.threshold
+        self.open = {at: boxes[boxes.bound >= threshold] for at, boxes in self.open.items()}
+        bounds = np.concatenate([boxes.bound for boxes in self.open.values()])
+        if len(bounds) == 0:
+            return {}
+        cut = np.partition(bounds, len(bounds) - BATCH)[len(bounds) - BATCH] if len(bounds) > BATCH else -np.inf
+        picked = {}
+        for at, boxes in self.open.items():
+            take = boxes.bound >= cut
+            if take.any():
+                picked[at] = boxes[take]
+                self.open[at] = boxes[~take]
+        return picked
+
+    def _costs(self, group: Group, root: Ints, alpha: Ints, box: Ints) -> CostArrays:
+        self.evaluations += len(root)
+        return group.costs(root, alpha, tuple(box.T))
+
+    def _bounded(self, group: Group, boxes: _Boxes) -> _Boxes:
+        """Boxes with their alpha ceiling and bound; those that hold nothing feasible or nothing good enough left out."""
+        self.nodes += len(boxes.root)
+        best_alpha, at_low = self._largest(group, boxes.root, boxes.low, boxes.ceiling)
+        boxes.ceiling = best_alpha
+        kept = best_alpha >= 0
+        boxes, at_low = boxes[kept], at_low[kept]
+        if len(boxes.root) == 0:
+            return boxes
+        self._offer(group, boxes.root, boxes.ceiling, boxes.low, at_low)
+        flat = (boxes.low == boxes.high).all(axis=1)
+        at_high = at_low if flat.all() else self._costs(group, boxes.root, boxes.ceiling, boxes.high)
+        boxes.bound = self.problem.bounds(at_high, group.resolutions[boxes.root])
+        return boxes[(boxes.bound >= self.incumbent.threshold) & self.problem.above_floors(at_high)]
+
+    def _lines(self, group: Group, boxes: _Boxes) -> None:
+        """Every lattice point of small boxes as a line in alpha."""
+        root, box, ceiling = _points(boxes)
+        alpha, costs = self._largest(group, root, box, ceiling)
+        kept = np.flatnonzero(alpha >= 0)
+        root, box, alpha, costs = root[kept], box[kept], alpha[kept], costs[kept]
+        self._offer(group, root, alpha, box, costs)
+        metric = self.problem.metric(self.problem.objective.metric, costs)
+        turn = self.problem.objective.turning_points(group.resolutions[root])
+        over = np.flatnonzero(metric > turn)
+        if len(over):  # the score falls again before the largest alpha: its peak lies where the metric crosses the turn
+            self._peaks(group, root[over], alpha[over], box[over], turn[over])
+
+    def _peaks(self, group: Group, root: Ints, high: Ints, box: Ints, turn: npt.NDArray[np.float64]) -> None:
+        """The two alphas around each turning point, not below the floors."""
+        low = np.full(len(root), -1)
+        floor = np.full(len(root), -1)
+        name = self.problem.objective.metric
+        top = high.copy()
+        while (top - low > 1).any():
+            middle = np.maximum((low + top) // 2, 0)
+            past = self.problem.metric(name, self._costs(group, root, middle, box)) > turn
+            low, top = np.where(past, low, middle), np.where(past, middle, top)
+        if self.problem.floors:
+            floor_top = high.copy()
+            while (floor_top - floor > 1).any():
+                middle = np.maximum((floor + floor_top) // 2, 0)
+                reached = self.problem.above_floors(self._costs(group, root, middle, box))
+                floor, floor_top = np.where(reached, floor, middle), np.where(reached, middle, floor_top)
+            low, top = np.maximum(low, floor_top), np.maximum(top, floor_top)
+        for alpha in (np.maximum(low, 0), top):
+            self._offer(group, root, alpha, box, self._costs(group, root, alpha, box))
+
+    def _offer(self, group: Group, root: Ints, alpha: Ints, box: Ints, costs: CostArrays) -> None:
+        """Hand feasible points to the incumbent."""
+        rows = np.flatnonzero(self.problem.above_floors(costs)) if self.problem.floors else np.arange(len(root))
+        if len(rows) == 0:
+            return
+        scores = self.problem.scores(costs[rows], group.resolutions[root[rows]])
+        top = float(scores.max())
+        if top < self.incumbent.threshold:
+            return
+        near = rows[scores >= max(self.incumbent.threshold, top - 1e-9 * max(1.0, abs(top)))]
+        found = candidates(self.problem, group, root[near], alpha[near], tuple(box[near].T), costs[near])
+        for candidate in found:
+            self.incumbent.offer(candidate.score(self.problem.objective), candidate)
+
+    def _largest(self, group: Group, root: Ints, box: Ints, ceiling: Ints) -> tuple[Ints, CostArrays]:
+        """Per row the largest feasible alpha index up to ``ceiling`` (-1: none) and the cost there.
+
+        Feasible alphas form a prefix because costs are nondecreasing. Probes are guessed from how far the last cost is
+        from the limits, every third one halves the bracket.
+        """
+        low = np.full(len(root), -1)
+        high = ceiling + 1
+        probe = ceiling.copy()
+        best = self._costs(group, root, probe, box)
+        now, active, step = best, np.arange(len(root)), 0
+        while True:
+            fits = self.problem.within_limits(now)
+            if step:
+                _store(best, active[fits], now[fits])
+            low[active] = np.where(fits, probe[active], low[active])
+            high[active] = np.where(fits, high[active], probe[active])
+            wide = high[active] - low[active] > 1
+            active, now = active[wide], now[wide]
+            if len(active) == 0:
+                return low, best
+            step += 1
+            guess = (low[active] + high[active]) // 2
+            if step % 3:
+                guess = self._guess(group, root[active], probe[active], now)
+            probe[active] = np.clip(guess, low[active] + 1, high[active] - 1)
+            now = self._costs(group, root[active], probe[active], box[active])
+
+    def _guess(self, group: Group, root: Ints, alpha: Ints, costs: CostArrays) -> Ints:
+        """Where the tightest limit would be met if costs were powers of alpha."""
+        start = group.starts[root]
+        factor = np.full(len(root), np.inf)
+        for name, limit in self.problem.limits.items():
+            ratio = limit / np.maximum(self.problem.metric(name, costs), 1)
+            factor = np.minimum(factor, ratio ** (1.0 / _POWER[name]))
+        value = group.alphas[start + alpha] * factor
+        first, last = group.alphas[start], group.alphas[start + group.counts[root] - 1]
+        # alphas are nearly evenly spaced: interpolate instead of searching each root's list
+        share = np.clip((value - first) / np.maximum(last - first, 1e-12), 0.0, 1.0)
+        return (share * (group.counts[root] - 1)).astype(np.int64)
+
+
+def _store(costs: CostArrays, rows: Ints, new: CostArrays) -> None:
+    costs.ram_bytes[rows] = new.ram_bytes
+    costs.flash_bytes[rows] = new.flash_bytes
+    costs.macs[rows] = new.macs
+    costs.params[rows] = new.params
+    for kind, array in costs.macs_by_kind.items():
+        array[rows] = new.macs_by_kind[kind]
+
+
+def _split(boxes: _Boxes) -> _Boxes:
+    """Halve every axis that has more than one index: up to 2^axes children."""
+    parts = [(boxes.root, boxes.low, boxes.high, boxes.ceiling, boxes.bound)]
+    for axis in range(boxes.low.shape[1]):
+        halves = []
+        for root, low, high, ceiling, bound in parts:
+            middle = (low[:, axis] + high[:, axis]) // 2
+            upper = high[:, axis] > middle
+            left_high, right_low = high.copy(), low.copy()
+            left_high[:, axis] = middle
+            right_low[:, axis] = middle + 1
+            halves.append((root, low, left_high, ceiling, bound))
+            halves.append((root[upper], right_low[upper], high[upper], ceiling[upper], bound[upper]))
+        parts = halves
+    return _Boxes(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+
+
+def _points(boxes: _Boxes) -> tuple[Ints, Ints, Ints]:
+    """(root, box indices, alpha ceiling) of every lattice point."""
+    while boxes.low.shape[1] and (boxes.low != boxes.high).any():
+        boxes = _split(boxes)
+    return boxes.root, boxes.low, boxes.ceiling

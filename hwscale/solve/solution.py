@@ -1,0 +1,99 @@
+"""What a solver returns: the best candidate and a certificate of why it is the best."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from enum import Enum
+
+import numpy as np
+
+from hwscale.problem import Candidate, Problem
+
+TOLERANCE = 1e-9
+"""Relative slack on float scores while searching: vector and scalar logarithms differ by a few ulp, so nothing within it is
+discarded before the exact comparison at the end."""
+
+
+class Status(Enum):
+    """Whether the answer is proven best; the values are what the certificate prints."""
+
+    OPTIMAL = "optimal"
+    FEASIBLE = "feasible"
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """Why the answer is the best over the declared domain and cost model.
+
+    ``objective`` is its score; ``bound`` a proven upper bound on every candidate, None where nothing is proven; ``gap`` =
+    bound - objective. ``evaluations`` counts exact cost evaluations, ``nodes`` boxes examined, ``domain_size`` the candidates
+    that the claim covers, ``domain_hash`` names the domain. ``multipliers`` are local elasticities of the relaxed problem,
+    d ln(objective metric) / d ln(limit), where the solver has them: never a bound.
+    """
+
+    status: Status
+    objective: float
+    bound: float | None
+    gap: float | None
+    evaluations: int
+    nodes: int
+    domain_size: int
+    domain_hash: str
+    method: str
+    seconds: float
+    multipliers: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """The winner and its certificate."""
+
+    best: Candidate
+    certificate: Certificate
+
+
+class Incumbent:
+    """The best candidates so far: all within `TOLERANCE` of the best score, compared exactly at the end."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.score = -np.inf
+        self._kept: list[tuple[float, Candidate]] = []
+
+    @property
+    def threshold(self) -> float:
+        """A bound below it cannot hold a better or equal candidate; ties survive, so the tie rule decides them."""
+        return float(self.score - TOLERANCE * max(1.0, abs(self.score))) if self.score > -np.inf else -np.inf
+
+    def offer(self, score: float, candidate: Candidate) -> None:
+        """Keep ``candidate`` if it can still win."""
+        if score >= self.threshold:
+            self.score = max(self.score, score)
+            self._kept.append((score, candidate))
+            if len(self._kept) > 4096:
+                self._kept = [(s, c) for s, c in self._kept if s >= self.threshold]
+
+    def best(self) -> Candidate | None:
+        """The winner by exact score and tie order; None if nothing was offered."""
+        live = [candidate for score, candidate in self._kept if score >= self.threshold]
+        return min(live, key=lambda c: c.rank(self.problem.objective)) if live else None
+
+
+def proven(problem: Problem, best: Candidate, method: str, evaluations: int, nodes: int, started: float) -> Solution:
+    """A Solution whose search left no candidate out."""
+    score = best.score(problem.objective)
+    space = problem.space
+    certificate = Certificate(
+        Status.OPTIMAL,
+        score,
+        score,
+        0.0,
+        evaluations,
+        nodes,
+        space.size,
+        space.digest,
+        method,
+        time.perf_counter() - started,
+    )
+    return Solution(best, certificate)

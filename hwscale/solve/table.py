@@ -1,0 +1,66 @@
+"""Complete table: every candidate's cost once, then each query is a masked argmax.
+
+For spaces of at most a few million candidates (XiNet: alpha is an integer in disguise, so *all* real alpha are in it).
+Needs no monotonicity. The costs do not depend on limits, so the table outlives the query.
+"""
+
+from __future__ import annotations
+
+import time
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from hwscale.cost import CostArrays
+from hwscale.objectives import Objective
+from hwscale.problem import Problem
+from hwscale.solve.exhaustive import offer
+from hwscale.solve.solution import Incumbent, Solution, proven
+from hwscale.space import Group, Space
+
+Ints = npt.NDArray[np.int64]
+
+
+class Table:
+    """All candidates of one group with their costs and, per objective asked for, their scores."""
+
+    def __init__(self, group: Group) -> None:
+        per_alpha = int(np.prod(group.box_shape, dtype=np.int64))
+        flat = np.arange(group.size, dtype=np.int64)
+        at_alpha, *box = np.unravel_index(flat, (int(group.counts.sum()), *group.box_shape))
+        self.group = group
+        self.root = np.repeat(np.arange(len(group.roots)), group.counts * per_alpha)
+        self.alpha = at_alpha - group.starts[self.root]
+        self.box: tuple[Ints, ...] = tuple(box)
+        self.costs: CostArrays = group.costs(self.root, self.alpha, self.box)
+        self._scores: dict[Objective, npt.NDArray[np.float64]] = {}
+
+    def scores(self, problem: Problem) -> npt.NDArray[np.float64]:
+        """Objective of every row."""
+        if problem.objective not in self._scores:
+            self._scores[problem.objective] = problem.scores(self.costs, self.group.resolutions[self.root])
+        return self._scores[problem.objective]
+
+
+@lru_cache(maxsize=8)
+def tables(space: Space) -> tuple[Table, ...]:
+    """The tables of a space, computed on first use."""
+    return tuple(Table(group) for group in space.groups)
+
+
+def solve(problem: Problem) -> Solution | None:
+    """The best row of the complete table; None if nothing is feasible."""
+    started = time.perf_counter()
+    incumbent = Incumbent(problem)
+    for table in tables(problem.space):
+        feasible = problem.within_limits(table.costs)
+        if problem.floors:
+            feasible &= problem.above_floors(table.costs)
+        scores = np.where(feasible, table.scores(problem), -np.inf)
+        top = float(scores.max())
+        if top > -np.inf and top >= incumbent.threshold:
+            rows = np.flatnonzero(scores >= min(top, top - 1e-9 * abs(top)))
+            offer(problem, incumbent, table.group, table.root, table.alpha, table.box, table.costs, rows)
+    best = incumbent.best()
+    return None if best is None else proven(problem, best, "table", problem.space.size, 0, started)
