@@ -17,6 +17,7 @@ FEMTO = 10**15
 """Latency is summed in whole femtoseconds, so that a limit on it is decided on integers too."""
 
 Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -61,15 +62,60 @@ class Problem:
             reached &= self.metric(name, costs) >= floor
         return reached
 
-    def scores(self, costs: CostArrays, resolutions: Any) -> npt.NDArray[np.float64]:
-        """Objective of many candidates, a few ulp around `score`."""
+    @property
+    def score_key(self) -> Any:
+        """Equal for problems whose `scores` are equal."""
+        return self.objective
+
+    def scores(self, costs: CostArrays, resolutions: Any) -> Floats:
+        """What is maximised, for many candidates; a few ulp around `score`."""
         return self.objective.scores(self.metric(self.objective.metric, costs), resolutions)
 
-    def bounds(self, costs: CostArrays, resolutions: Any) -> npt.NDArray[np.float64]:
+    def bounds(self, costs: CostArrays, resolutions: Any) -> Floats:
         """No candidate that costs at most this much in every metric scores more."""
         metric = self.metric(self.objective.metric, costs)
         cap = self.limits.get(self.objective.metric)
         return self.objective.bounds(metric if cap is None else np.minimum(metric, cap), resolutions)
+
+    def past_peak(self, costs: CostArrays, resolutions: Any) -> npt.NDArray[np.bool_]:
+        """Where the score falls as the costs grow."""
+        past: npt.NDArray[np.bool_] = self.metric(self.objective.metric, costs) > self.objective.turning_points(resolutions)
+        return past
+
+    def score(self, candidate: Candidate) -> float:
+        """What is maximised, from exact integers."""
+        metric = candidate.macs if self.objective.metric == "macs" else candidate.params
+        return self.objective.score(metric, candidate.resolution)
+
+    def rank(self, candidate: Candidate) -> tuple[Any, ...]:
+        """Ascending order of preference: score, then latency, RAM, Flash, then num_layers, resolution, alpha, the rest in
+        the family's declared order. The same on every machine."""
+        return (-self.score(candidate), *candidate.tie_order())
+
+
+@dataclass(frozen=True)
+class TargetProblem(Problem):
+    """Come as close as possible to ``targets`` from below: maximise min over them of cost / target."""
+
+    targets: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def score_key(self) -> Any:
+        return tuple(sorted(self.targets.items()))
+
+    def scores(self, costs: CostArrays, resolutions: Any) -> Floats:
+        ratios = [self.metric(name, costs) / target for name, target in self.targets.items()]
+        nearest: Floats = np.minimum.reduce(ratios)
+        return nearest
+
+    def bounds(self, costs: CostArrays, resolutions: Any) -> Floats:
+        return self.scores(costs, resolutions)
+
+    def past_peak(self, costs: CostArrays, resolutions: Any) -> npt.NDArray[np.bool_]:
+        return np.zeros(len(costs.macs), np.bool_)
+
+    def score(self, candidate: Candidate) -> float:
+        return min(candidate.metric(name) / target for name, target in self.targets.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,25 +137,34 @@ class Candidate:
         """By the paper's names, in declared order, alpha as the shortest decimal of its interval."""
         return self.group.hyperparameters(self.root, self.alpha, self.box)
 
-    def score(self, objective: Objective) -> float:
-        """The objective, from exact integers."""
-        metric = self.macs if objective.metric == "macs" else self.params
-        return objective.score(metric, float(self.group.resolutions[self.root]))
+    @property
+    def resolution(self) -> float:
+        """sqrt(H W) of the input [px]."""
+        return float(self.group.resolutions[self.root])
 
-    def rank(self, objective: Objective) -> tuple[Any, ...]:
-        """Ascending order of preference: objective, then latency, RAM, Flash, then num_layers, resolution, alpha, the rest."""
+    def metric(self, name: str) -> int:
+        """One metric by its name in `Problem.limits`."""
+        return {
+            "ram": self.ram_bytes,
+            "flash": self.flash_bytes,
+            "macs": self.macs,
+            "params": self.params,
+            "latency": self.latency_fs,
+        }[name]
+
+    def tie_order(self) -> tuple[Any, ...]:
+        """What decides between equal scores, see `Problem.rank`."""
         where = self.group.roots[self.root]
         family = self.group.model.family
         boxes = dict(zip(self.group.boxes, self.box, strict=True))
         first = ("num_layers", "resolution", "alpha")
         rest = [boxes.get(h.name, where.branch.get(h.name)) for h in family.hyperparameters if h.name not in first]
         return (
-            -self.score(objective),
             self.latency_fs,
             self.ram_bytes,
             self.flash_bytes,
             where.branch["num_layers"],
-            self.group.resolutions[self.root],
+            self.resolution,
             float(where.alphas[self.alpha]),
             *rest,
             *(repr(where.branch[option.name]) for option in family.options),

@@ -18,20 +18,20 @@ Show = Callable[[str, int], str]
 
 def explain(problem: Problem, show: Show, quantity: Callable[[str, int], float]) -> InfeasibleError:
     """The error to raise; ``show`` formats a metric's value, ``quantity`` converts it to the limit's own unit."""
-    corners = [corner for corner in _corners(problem)]
+    corners = _corners(problem)
     limits = dict(problem.limits)
-    alone = {name: min(corners, key=lambda c: _value(c, name)) for name in limits}
-    broken = [name for name in limits if _value(alone[name], name) > limits[name]]
-    closest = min(corners, key=lambda c: max(_value(c, name) / limits[name] for name in limits))
-    over = [name for name in limits if _value(closest, name) > limits[name]]
-    budget = {name: quantity(name, max(_value(closest, name), limits[name])) for name in limits}
-    worst = max(broken or over, key=lambda name: _value((alone[name] if broken else closest), name) / limits[name])
+    alone = {name: min(corners, key=lambda c: c.metric(name)) for name in limits}
+    broken = [name for name in limits if alone[name].metric(name) > limits[name]]
+    closest = min(corners, key=lambda c: max(c.metric(name) / limits[name] for name in limits))
+    over = [name for name in limits if closest.metric(name) > limits[name]]
+    budget = {name: quantity(name, max(closest.metric(name), limits[name])) for name in limits}
+    worst = max(broken or over, key=lambda name: (alone[name] if broken else closest).metric(name) / limits[name])
     smallest = alone[worst] if broken else closest
-    needed, allowed = _value(smallest, worst), limits[worst]
+    needed, allowed = smallest.metric(worst), limits[worst]
     knobs = ", ".join(f"{name}={value:g}" for name, value in smallest.hyperparameters.items())
     family = problem.space.domain.family
     reason = "the smallest configuration" if broken else "no configuration meets all limits at once; the nearest one"
-    together = ", ".join(f"{name} {show(name, _value(closest, name))}" for name in limits)
+    together = ", ".join(f"{name} {show(name, closest.metric(name))}" for name in limits)
     return InfeasibleError(
         f"no {family} in the domain fits {worst} {show(worst, allowed)}: {reason} ({knobs}) needs "
         f"{show(worst, needed)}, {show(worst, needed - allowed)} more; the smallest budget that fits: {together}",
@@ -51,12 +51,3 @@ def _corners(problem: Problem) -> list[Candidate]:
         found += candidates(problem, group, root, zero, box, group.costs(root, zero, box))
     return found
 
-
-def _value(candidate: Candidate, name: str) -> int:
-    return {
-        "ram": candidate.ram_bytes,
-        "flash": candidate.flash_bytes,
-        "macs": candidate.macs,
-        "params": candidate.params,
-        "latency": candidate.latency_fs,
-    }[name]

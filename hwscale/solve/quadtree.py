@@ -12,6 +12,7 @@ so the answer obeys the tie order.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +20,7 @@ import numpy.typing as npt
 
 from hwscale.cost import CostArrays
 from hwscale.problem import Problem, candidates
-from hwscale.solve.solution import Incumbent, Solution, proven
+from hwscale.solve.solution import TOLERANCE, Incumbent, Solution, proven
 from hwscale.space import Group
 
 Ints = npt.NDArray[np.int64]
@@ -140,30 +141,26 @@ class _Search:
         kept = np.flatnonzero(alpha >= 0)
         root, box, alpha, costs = root[kept], box[kept], alpha[kept], costs[kept]
         self._offer(group, root, alpha, box, costs)
-        metric = self.problem.metric(self.problem.objective.metric, costs)
-        turn = self.problem.objective.turning_points(group.resolutions[root])
-        over = np.flatnonzero(metric > turn)
-        if len(over):  # the score falls again before the largest alpha: its peak lies where the metric crosses the turn
-            self._peaks(group, root[over], alpha[over], box[over], turn[over])
+        over = np.flatnonzero(self.problem.past_peak(costs, group.resolutions[root]))
+        if len(over):
+            self._peaks(group, root[over], alpha[over], box[over])
 
-    def _peaks(self, group: Group, root: Ints, high: Ints, box: Ints, turn: npt.NDArray[np.float64]) -> None:
-        """The two alphas around each turning point, not below the floors."""
-        low = np.full(len(root), -1)
-        floor = np.full(len(root), -1)
-        name = self.problem.objective.metric
-        top = high.copy()
-        while (top - low > 1).any():
-            middle = np.maximum((low + top) // 2, 0)
-            past = self.problem.metric(name, self._costs(group, root, middle, box)) > turn
-            low, top = np.where(past, low, middle), np.where(past, middle, top)
-        if self.problem.floors:
-            floor_top = high.copy()
-            while (floor_top - floor > 1).any():
-                middle = np.maximum((floor + floor_top) // 2, 0)
-                reached = self.problem.above_floors(self._costs(group, root, middle, box))
-                floor, floor_top = np.where(reached, floor, middle), np.where(reached, middle, floor_top)
-            low, top = np.maximum(low, floor_top), np.maximum(top, floor_top)
-        for alpha in (np.maximum(low, 0), top):
+    def _peaks(self, group: Group, root: Ints, high: Ints, box: Ints) -> None:
+        """Offer the two alphas around the peak of lines whose score falls again before ``high``, not below the floors."""
+        resolutions = group.resolutions[root]
+
+        def first(condition: Callable[[CostArrays], npt.NDArray[np.bool_]]) -> Ints:
+            """Smallest alpha index whose costs meet a condition that holds at ``high``."""
+            low, top = np.full(len(root), -1), high
+            while (top - low > 1).any():
+                middle = np.maximum((low + top) // 2, 0)
+                met = condition(self._costs(group, root, middle, box))
+                low, top = np.where(met, low, middle), np.where(met, middle, top)
+            return top
+
+        after = first(lambda costs: self.problem.past_peak(costs, resolutions))
+        floor = first(self.problem.above_floors) if self.problem.floors else np.zeros_like(after)
+        for alpha in (np.maximum(after - 1, floor), np.maximum(after, floor)):
             self._offer(group, root, alpha, box, self._costs(group, root, alpha, box))
 
     def _offer(self, group: Group, root: Ints, alpha: Ints, box: Ints, costs: CostArrays) -> None:
@@ -175,10 +172,10 @@ class _Search:
         top = float(scores.max())
         if top < self.incumbent.threshold:
             return
-        near = rows[scores >= max(self.incumbent.threshold, top - 1e-9 * max(1.0, abs(top)))]
+        near = rows[scores >= max(self.incumbent.threshold, top - TOLERANCE * max(1.0, abs(top)))]
         found = candidates(self.problem, group, root[near], alpha[near], tuple(box[near].T), costs[near])
         for candidate in found:
-            self.incumbent.offer(candidate.score(self.problem.objective), candidate)
+            self.incumbent.offer(self.problem.score(candidate), candidate)
 
     def _largest(self, group: Group, root: Ints, box: Ints, ceiling: Ints) -> tuple[Ints, CostArrays]:
         """Per row the largest feasible alpha index up to ``ceiling`` (-1: none) and the cost there.

@@ -77,12 +77,12 @@ class Incumbent:
     def best(self) -> Candidate | None:
         """The winner by exact score and tie order; None if nothing was offered."""
         live = [candidate for score, candidate in self._kept if score >= self.threshold]
-        return min(live, key=lambda c: c.rank(self.problem.objective)) if live else None
+        return min(live, key=self.problem.rank) if live else None
 
 
 def proven(problem: Problem, best: Candidate, method: str, evaluations: int, nodes: int, started: float) -> Solution:
     """A Solution whose search left no candidate out."""
-    score = best.score(problem.objective)
+    score = problem.score(best)
     space = problem.space
     certificate = Certificate(
         Status.OPTIMAL,

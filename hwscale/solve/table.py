@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import time
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from hwscale.cost import CostArrays
-from hwscale.objectives import Objective
 from hwscale.problem import Problem
 from hwscale.solve.exhaustive import offer
-from hwscale.solve.solution import Incumbent, Solution, proven
+from hwscale.solve.solution import TOLERANCE, Incumbent, Solution, proven
 from hwscale.space import Group, Space
 
 Ints = npt.NDArray[np.int64]
@@ -34,13 +34,14 @@ class Table:
         self.alpha = at_alpha - group.starts[self.root]
         self.box: tuple[Ints, ...] = tuple(box)
         self.costs: CostArrays = group.costs(self.root, self.alpha, self.box)
-        self._scores: dict[Objective, npt.NDArray[np.float64]] = {}
+        self._scores: dict[Any, npt.NDArray[np.float64]] = {}
 
     def scores(self, problem: Problem) -> npt.NDArray[np.float64]:
-        """Objective of every row."""
-        if problem.objective not in self._scores:
-            self._scores[problem.objective] = problem.scores(self.costs, self.group.resolutions[self.root])
-        return self._scores[problem.objective]
+        """What is maximised, for every row; kept for the next query of the same kind."""
+        key = problem.score_key
+        if key not in self._scores:
+            self._scores = {key: problem.scores(self.costs, self.group.resolutions[self.root])}
+        return self._scores[key]
 
 
 @lru_cache(maxsize=8)
@@ -60,7 +61,7 @@ def solve(problem: Problem) -> Solution | None:
         scores = np.where(feasible, table.scores(problem), -np.inf)
         top = float(scores.max())
         if top > -np.inf and top >= incumbent.threshold:
-            rows = np.flatnonzero(scores >= min(top, top - 1e-9 * abs(top)))
+            rows = np.flatnonzero(scores >= top - TOLERANCE * max(1.0, abs(top)))
             offer(problem, incumbent, table.group, table.root, table.alpha, table.box, table.costs, rows)
     best = incumbent.best()
     return None if best is None else proven(problem, best, "table", problem.space.size, 0, started)
