@@ -80,8 +80,8 @@ def make_domain(
     for option in member.options:
         if option.name in domain:
             given = domain[option.name]
-            values = given.split(",") if isinstance(given, str) else list(given)
-            axes.append((option.name, tuple(dict.fromkeys(parse_option(option, value) for value in values))))
+            listed = given.split(",") if isinstance(given, str) else list(given)
+            axes.append((option.name, tuple(dict.fromkeys(parse_option(option, value) for value in listed))))
         else:
             axes.append((option.name, (parse_option(option, fix.get(option.name, option.default)),)))
     for name, values in axes:
@@ -124,7 +124,12 @@ def _axis(
     values = list(given)
     if isinstance(given, tuple) and len(values) == 2 and hyper.axis == "line":
         return _interval(hyper, values[0], values[1])
-    if isinstance(given, tuple) and len(values) == 3 and values[0] < values[1] and 0 < values[2] < values[1] - values[0]:
+    if (
+        isinstance(given, tuple)
+        and len(values) == 3
+        and values[0] < values[1]
+        and 0 < values[2] < values[1] - values[0]
+    ):
         return _lattice(hyper, *(str(v) for v in values))
     return _listed(hyper, values)
 
@@ -157,7 +162,9 @@ def _lattice(hyper: Hyperparameter, low: str, high: str, step: str) -> tuple[Any
         raise ConfigError(f"the domain of {hyper.name} is empty: {first:g} is above {last:g}")
     count = math.floor((Decimal(str(last)) - Decimal(str(first))) / Decimal(str(width))) + 1
     if count > MAX_STEPS:
-        raise ConfigError(f"the domain of {hyper.name} has {count} values; at most {MAX_STEPS} are allowed, widen the step")
+        raise ConfigError(
+            f"the domain of {hyper.name} has {count} values; at most {MAX_STEPS} are allowed, widen the step"
+        )
     return _listed(hyper, [str(Decimal(str(first)) + n * Decimal(str(width))) for n in range(count)])
 
 
@@ -196,7 +203,16 @@ def parse_option(option: Option, given: Any) -> Any:
     """``given`` in the type of the option's default: bool, whole number, real, or tuple of whole numbers."""
     default = option.default
     if isinstance(default, bool):
-        words = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+        words = {
+            "true": True,
+            "yes": True,
+            "on": True,
+            "1": True,
+            "false": False,
+            "no": False,
+            "off": False,
+            "0": False,
+        }
         if isinstance(given, bool):
             return given
         if str(given).strip().lower() in words:
@@ -207,7 +223,9 @@ def parse_option(option: Option, given: Any) -> Any:
         try:
             return tuple(_whole(option.name, part, 0) for part in parts if str(part).strip())
         except TypeError:
-            raise ConfigError(f"{option.name} = {given!r}: it must be a list of whole numbers, for example 5,7") from None
+            raise ConfigError(
+                f"{option.name} = {given!r}: it must be a list of whole numbers, for example 5,7"
+            ) from None
     if isinstance(default, int):
         return _whole(option.name, given, 0 if option.name == "first_conv_stride" else 1)
     return parse_number(option.name, given)

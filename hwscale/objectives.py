@@ -64,7 +64,7 @@ class Objective:
 
     def r_path(self, macs: float) -> float:
         """The resolution that published networks of this size use [px]."""
-        return (self.r0 or 160.0) * (macs / 1e8) ** 0.25
+        return (self.r0 or 160.0) * math.sqrt(math.sqrt(macs / 1e8))
 
     def turning_points(self, resolution: Any) -> Any:
         """The metric up to which the score rises: dJ/dlnM = 1 + c/2 ln(r / r_path(M)) = 0."""

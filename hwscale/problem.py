@@ -79,7 +79,9 @@ class Problem:
 
     def past_peak(self, costs: CostArrays, resolutions: Any) -> npt.NDArray[np.bool_]:
         """Where the score falls as the costs grow."""
-        past: npt.NDArray[np.bool_] = self.metric(self.objective.metric, costs) > self.objective.turning_points(resolutions)
+        past: npt.NDArray[np.bool_] = self.metric(self.objective.metric, costs) > self.objective.turning_points(
+            resolutions
+        )
         return past
 
     def score(self, candidate: Candidate) -> float:

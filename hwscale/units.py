@@ -38,7 +38,7 @@ def _number(given: object, what: str, example: str) -> float:
     return _positive(float(given), what, given)
 
 
-def parse_bytes(given: int | float | str, what: str = "size") -> int:
+def parse_bytes(given: float | str, what: str = "size") -> int:
     """Bytes of ``262144``, ``"256 KiB"``, ``"1.5MiB"`` or ``"4096 B"`` [B, int > 0].
 
     Raises ConfigError for "256KB" (ambiguous), text without a number, zero, negative, NaN, or a fraction of a byte.
@@ -63,17 +63,17 @@ def parse_bytes(given: int | float | str, what: str = "size") -> int:
     return int(value)
 
 
-def parse_seconds(given: int | float | str, what: str = "latency") -> float:
+def parse_seconds(given: float | str, what: str = "latency") -> float:
     """Seconds of ``0.1`` or ``"100 ms"`` [s, > 0]; a bare number in text is refused, its unit would be a guess."""
     return _scaled(given, what, _SECONDS, "'100 ms'", "s, ms, us, ns")
 
 
-def parse_joules(given: int | float | str, what: str = "energy") -> float:
+def parse_joules(given: float | str, what: str = "energy") -> float:
     """Joules of ``0.005`` or ``"5 mJ"`` [J, > 0]; a bare number in text is refused, its unit would be a guess."""
     return _scaled(given, what, _JOULES, "'5 mJ'", "J, mJ, uJ, nJ")
 
 
-def _scaled(given: int | float | str, what: str, units: dict[str, float], example: str, allowed: str) -> float:
+def _scaled(given: float | str, what: str, units: dict[str, float], example: str, allowed: str) -> float:
     if not isinstance(given, str):
         return _number(given, what, example)
     value, unit = _split(given, what, example)
@@ -83,7 +83,7 @@ def _scaled(given: int | float | str, what: str, units: dict[str, float], exampl
     return _positive(value, what, given) * units[unit.upper()]
 
 
-def parse_count(given: int | float | str, what: str = "macs") -> int:
+def parse_count(given: float | str, what: str = "macs") -> int:
     """A count of ``40_000_000`` or ``"40M"`` (k, M, G are powers of 1000) [int > 0]."""
     if isinstance(given, str):
         value, unit = _split(given, what, "'40M'")

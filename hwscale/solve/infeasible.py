@@ -50,4 +50,3 @@ def _corners(problem: Problem) -> list[Candidate]:
         box = tuple(zero for _ in group.box_shape)
         found += candidates(problem, group, root, zero, box, group.costs(root, zero, box))
     return found
-

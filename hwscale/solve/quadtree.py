@@ -12,7 +12,6 @@ so the answer obeys the tie order.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,14 +19,13 @@ import numpy.typing as npt
 
 from hwscale.cost import CostArrays
 from hwscale.problem import Problem, candidates
+from hwscale.solve.line import Lines
 from hwscale.solve.solution import TOLERANCE, Incumbent, Solution, proven
 from hwscale.space import Group
 
 Ints = npt.NDArray[np.int64]
 BATCH = 400
 LEAF = 64
-_POWER = {"ram": 1.0, "flash": 2.0, "macs": 2.0, "params": 2.0, "latency": 2.0}
-"""How the costs grow with alpha, roughly: only steers where the search probes next."""
 
 
 @dataclass(slots=True)
@@ -61,14 +59,14 @@ def solve(problem: Problem) -> Solution | None:
     best = search.incumbent.best()
     if best is None:
         return None
-    return proven(problem, best, "quadtree", search.evaluations, search.nodes, started)
+    return proven(problem, best, "quadtree", search.lines.evaluations, search.nodes, started)
 
 
 class _Search:
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
         self.incumbent = Incumbent(problem)
-        self.evaluations = 0
+        self.lines = Lines(problem)
         self.nodes = 0
         self.open: dict[int, _Boxes] = {}
 
@@ -115,14 +113,10 @@ class _Search:
                 self.open[at] = boxes[~take]
         return picked
 
-    def _costs(self, group: Group, root: Ints, alpha: Ints, box: Ints) -> CostArrays:
-        self.evaluations += len(root)
-        return group.costs(root, alpha, tuple(box.T))
-
     def _bounded(self, group: Group, boxes: _Boxes) -> _Boxes:
         """Boxes with their alpha ceiling and bound; those that hold nothing feasible or nothing good enough left out."""
         self.nodes += len(boxes.root)
-        best_alpha, at_low = self._largest(group, boxes.root, boxes.low, boxes.ceiling)
+        best_alpha, at_low = self.lines.largest(group, boxes.root, boxes.low, boxes.ceiling)
         boxes.ceiling = best_alpha
         kept = best_alpha >= 0
         boxes, at_low = boxes[kept], at_low[kept]
@@ -130,14 +124,14 @@ class _Search:
             return boxes
         self._offer(group, boxes.root, boxes.ceiling, boxes.low, at_low)
         flat = (boxes.low == boxes.high).all(axis=1)
-        at_high = at_low if flat.all() else self._costs(group, boxes.root, boxes.ceiling, boxes.high)
+        at_high = at_low if flat.all() else self.lines.costs(group, boxes.root, boxes.ceiling, boxes.high)
         boxes.bound = self.problem.bounds(at_high, group.resolutions[boxes.root])
         return boxes[(boxes.bound >= self.incumbent.threshold) & self.problem.above_floors(at_high)]
 
     def _lines(self, group: Group, boxes: _Boxes) -> None:
         """Every lattice point of small boxes as a line in alpha."""
         root, box, ceiling = _points(boxes)
-        alpha, costs = self._largest(group, root, box, ceiling)
+        alpha, costs = self.lines.largest(group, root, box, ceiling)
         kept = np.flatnonzero(alpha >= 0)
         root, box, alpha, costs = root[kept], box[kept], alpha[kept], costs[kept]
         self._offer(group, root, alpha, box, costs)
@@ -149,19 +143,12 @@ class _Search:
         """Offer the two alphas around the peak of lines whose score falls again before ``high``, not below the floors."""
         resolutions = group.resolutions[root]
 
-        def first(condition: Callable[[CostArrays], npt.NDArray[np.bool_]]) -> Ints:
-            """Smallest alpha index whose costs meet a condition that holds at ``high``."""
-            low, top = np.full(len(root), -1), high
-            while (top - low > 1).any():
-                middle = np.maximum((low + top) // 2, 0)
-                met = condition(self._costs(group, root, middle, box))
-                low, top = np.where(met, low, middle), np.where(met, middle, top)
-            return top
-
-        after = first(lambda costs: self.problem.past_peak(costs, resolutions))
-        floor = first(self.problem.above_floors) if self.problem.floors else np.zeros_like(after)
+        after = self.lines.first(group, root, box, high, lambda costs: self.problem.past_peak(costs, resolutions))
+        floor = np.zeros_like(after)
+        if self.problem.floors:
+            floor = self.lines.first(group, root, box, high, self.problem.above_floors)
         for alpha in (np.maximum(after - 1, floor), np.maximum(after, floor)):
-            self._offer(group, root, alpha, box, self._costs(group, root, alpha, box))
+            self._offer(group, root, alpha, box, self.lines.costs(group, root, alpha, box))
 
     def _offer(self, group: Group, root: Ints, alpha: Ints, box: Ints, costs: CostArrays) -> None:
         """Hand feasible points to the incumbent."""
@@ -176,56 +163,6 @@ class _Search:
         found = candidates(self.problem, group, root[near], alpha[near], tuple(box[near].T), costs[near])
         for candidate in found:
             self.incumbent.offer(self.problem.score(candidate), candidate)
-
-    def _largest(self, group: Group, root: Ints, box: Ints, ceiling: Ints) -> tuple[Ints, CostArrays]:
-        """Per row the largest feasible alpha index up to ``ceiling`` (-1: none) and the cost there.
-
-        Feasible alphas form a prefix because costs are nondecreasing. Probes are guessed from how far the last cost is
-        from the limits, every third one halves the bracket.
-        """
-        low = np.full(len(root), -1)
-        high = ceiling + 1
-        probe = ceiling.copy()
-        best = self._costs(group, root, probe, box)
-        now, active, step = best, np.arange(len(root)), 0
-        while True:
-            fits = self.problem.within_limits(now)
-            if step:
-                _store(best, active[fits], now[fits])
-            low[active] = np.where(fits, probe[active], low[active])
-            high[active] = np.where(fits, high[active], probe[active])
-            wide = high[active] - low[active] > 1
-            active, now = active[wide], now[wide]
-            if len(active) == 0:
-                return low, best
-            step += 1
-            guess = (low[active] + high[active]) // 2
-            if step % 3:
-                guess = self._guess(group, root[active], probe[active], now)
-            probe[active] = np.clip(guess, low[active] + 1, high[active] - 1)
-            now = self._costs(group, root[active], probe[active], box[active])
-
-    def _guess(self, group: Group, root: Ints, alpha: Ints, costs: CostArrays) -> Ints:
-        """Where the tightest limit would be met if costs were powers of alpha."""
-        start = group.starts[root]
-        factor = np.full(len(root), np.inf)
-        for name, limit in self.problem.limits.items():
-            ratio = limit / np.maximum(self.problem.metric(name, costs), 1)
-            factor = np.minimum(factor, ratio ** (1.0 / _POWER[name]))
-        value = group.alphas[start + alpha] * factor
-        first, last = group.alphas[start], group.alphas[start + group.counts[root] - 1]
-        # alphas are nearly evenly spaced: interpolate instead of searching each root's list
-        share = np.clip((value - first) / np.maximum(last - first, 1e-12), 0.0, 1.0)
-        return (share * (group.counts[root] - 1)).astype(np.int64)
-
-
-def _store(costs: CostArrays, rows: Ints, new: CostArrays) -> None:
-    costs.ram_bytes[rows] = new.ram_bytes
-    costs.flash_bytes[rows] = new.flash_bytes
-    costs.macs[rows] = new.macs
-    costs.params[rows] = new.params
-    for kind, array in costs.macs_by_kind.items():
-        array[rows] = new.macs_by_kind[kind]
 
 
 def _split(boxes: _Boxes) -> _Boxes:

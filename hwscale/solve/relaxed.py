@@ -1,0 +1,167 @@
+"""The relaxed problem: rounding dropped, log-variables, scipy's SLSQP per root; then exact repair on the lattice.
+
+In x = (log alpha, log of each box) every cost is a posynomial, so the feasible set is convex; maximising MACs over it is not,
+hence no global guarantee. Dropping floors makes costs *larger*, so the smooth optimum may lie below the true one: it is never a
+bound and the answer is never called optimal. Its use: an independent cross-check, and local multipliers, the
+elasticities d ln(metric) / d ln(limit) at the smooth optimum.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+import warnings
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hwscale.errors import ConfigError
+from hwscale.formulas.rounding import RELAXED
+from hwscale.problem import Problem, candidates
+from hwscale.solve.line import Lines
+from hwscale.solve.solution import Certificate, Incumbent, Solution, Status
+from hwscale.space import Group
+
+Floats = npt.NDArray[np.float64]
+REACH = (-16, -8, -4, -2, -1, 0, 1, 2, 4, 8, 16)
+"""Lattice steps that the exact repair tries along each axis, from the smooth optimum on."""
+ROUNDS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class _Smooth:
+    """Smooth optimum of one root: objective bound-like score, box values, multipliers by limit."""
+
+    group: Group
+    root: int
+    score: float
+    box: tuple[float, ...]
+    multipliers: dict[str, float]
+
+
+def solve(problem: Problem) -> Solution | None:
+    """The best lattice point near the smooth optima, feasible exactly and never claimed best; None if none was found."""
+    if problem.floors:
+        raise ConfigError("solver nlp takes limits, not targets; use solver auto")
+    started = time.perf_counter()
+    tops = [top for group in problem.space.groups for root in range(len(group.roots)) if (top := _smooth(problem, group, root))]
+    incumbent, lines = Incumbent(problem), Lines(problem)
+    for group in problem.space.groups:
+        mine = [top for top in tops if top.group is group]
+        if mine:
+            _repair(problem, group, mine, incumbent, lines)
+    best = incumbent.best()
+    if best is None:
+        return None
+    space = problem.space
+    own = [top for top in tops if top.group is best.group and top.root == best.root]
+    certificate = Certificate(
+        Status.FEASIBLE,
+        problem.score(best),
+        None,
+        None,
+        lines.evaluations,
+        len(tops),
+        space.size,
+        space.digest,
+        "nlp (scipy SLSQP on the relaxed problem, exact repair)",
+        time.perf_counter() - started,
+        own[0].multipliers if own else {},
+    )
+    return Solution(best, certificate)
+
+
+def _repair(problem: Problem, group: Group, tops: list[_Smooth], incumbent: Incumbent, lines: Lines) -> None:
+    """Exact pattern search on the lattice, from every smooth optimum of a group at once."""
+    roots = np.array([top.root for top in tops])
+    lattices = list(group.boxes.values())
+    centre = np.array(
+        [[int(np.argmin(np.abs(v - at))) for v, at in zip(lattices, top.box, strict=True)] for top in tops], np.int64
+    ).reshape(len(tops), len(lattices))
+    last = np.array(group.box_shape, np.int64) - 1
+    pattern = np.array(list(product(REACH, repeat=len(lattices))), np.int64).reshape(-1, len(lattices))
+    for _ in range(ROUNDS):
+        box = np.clip(centre[:, None, :] + pattern, 0, last).reshape(-1, len(lattices))
+        root = np.repeat(roots, len(pattern))
+        alpha, costs = lines.largest(group, root, box, group.counts[root] - 1)
+        score = np.where(alpha >= 0, problem.scores(costs, group.resolutions[root]), -np.inf).reshape(len(tops), -1)
+        chosen = score.argmax(axis=1)
+        rows = np.arange(len(tops)) * len(pattern) + chosen
+        rows = rows[alpha[rows] >= 0]
+        for candidate in candidates(problem, group, root[rows], alpha[rows], tuple(box[rows].T), costs[rows]):
+            incumbent.offer(problem.score(candidate), candidate)
+        moved = box.reshape(len(tops), len(pattern), len(lattices))[np.arange(len(tops)), chosen]
+        if (moved == centre).all():
+            return
+        centre = moved
+
+
+class _Costs:
+    """Logarithms of the relaxed costs of one root over its limits, at log-variables."""
+
+    def __init__(self, problem: Problem, group: Group, root: int) -> None:
+        self.problem = problem
+        self.model = group.model
+        self.root = group.roots[root]
+        self.names = ["alpha", *group.boxes]
+        family = self.model.family
+        self.fixed = {h.name: float(self.root.branch[h.name]) for h in family.hyperparameters if h.axis == "branch" and h.knob}
+        exact = {"alpha": float(self.root.alphas[-1]), **self.fixed}
+        exact |= {name: float(lattice[0]) for name, lattice in group.boxes.items()}
+        _, self.structure = self.model.graph(exact, self.root.height, self.root.width)
+        self._at: dict[bytes, tuple[float, Floats, tuple[str, ...]]] = {}
+
+    def __call__(self, x: Floats) -> tuple[float, Floats, tuple[str, ...]]:
+        """(ln of the objective's metric, ln(limit / cost) per constraint, limit of each constraint)."""
+        key = x.tobytes()
+        if key not in self._at:
+            knobs: dict[str, Any] = dict(zip(self.names, np.exp(x).tolist(), strict=True)) | self.fixed
+            settings, family = self.model.settings, self.model.family
+            widths = family.widths(settings, knobs, RELAXED)
+            graph = family.graph(settings, widths, self.root.height, self.root.width, self.structure)
+            terms = self.model.terms(graph, self.structure)
+            values: list[tuple[str, float]] = []
+            for name in self.problem.limits:
+                if name == "ram":
+                    values += [("ram", float(size)) for _, size in terms.ram_terms]
+                elif name == "latency":
+                    rates = self.problem.fs_per_mac
+                    values.append((name, float(sum(macs * rates[kind] for kind, macs in terms.macs_by_kind.items()))))
+                else:
+                    values.append((name, float({"flash": terms.flash_bytes, "macs": terms.macs, "params": terms.params}[name])))
+            slack = np.array([math.log(self.problem.limits[name] / value) for name, value in values])
+            metric = terms.macs if self.problem.objective.metric == "macs" else terms.params
+            self._at[key] = math.log(metric), slack, tuple(name for name, _ in values)
+        return self._at[key]
+
+
+def _smooth(problem: Problem, group: Group, root: int) -> _Smooth | None:
+    """SLSQP from the middle of the box; None if it ends outside the limits."""
+    from scipy.optimize import minimize
+
+    costs = _Costs(problem, group, root)
+    ranges = [(costs.root.alphas[0], costs.root.ends[-1]), *((v[0], v[-1]) for v in group.boxes.values())]
+    low, high = (np.log([float(r[side]) for r in ranges]) for side in (0, 1))
+    start = np.append(low[0], (low[1:] + high[1:]) / 2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # SLSQP may step outside bounds by an ulp and clips itself
+        result = minimize(
+            lambda x: -costs(x)[0],
+            start,
+            method="SLSQP",
+            bounds=list(zip(low, high, strict=True)),
+            constraints=[{"type": "ineq", "fun": lambda x: costs(x)[1]}] if problem.limits else [],
+            options={"maxiter": 60, "ftol": 1e-7},
+        )
+    x = np.clip(result.x, low, high)
+    metric, slack, names = costs(x)
+    if (slack < -0.05).any():  # floors make the true cost smaller, by up to a few percent: leave those to the exact repair
+        return None
+    multipliers: dict[str, float] = {}
+    for name, value in zip(names, getattr(result, "multipliers", ()), strict=False):
+        multipliers[name] = multipliers.get(name, 0.0) + float(value)
+    score = problem.objective.score(round(math.exp(metric)), float(group.resolutions[root]))
+    return _Smooth(group, root, score, tuple(np.exp(x[1:]).tolist()), multipliers)
