@@ -1,0 +1,64 @@
+"""hwscale: the best configuration of a tiny neural network for a given microcontroller, in one shot and with a proof.
+
+>>> import hwscale
+>>> fit = hwscale.fit("xinet", "stm32h743")
+>>> fit.hyperparameters, fit.certificate.status
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hwscale.api import build as build
+    from hwscale.api import cost as cost
+    from hwscale.api import families as families
+    from hwscale.api import fit as fit
+    from hwscale.api import verify as verify
+    from hwscale.closed_form import formula as formula
+    from hwscale.errors import ConfigError as ConfigError
+    from hwscale.errors import HwscaleError as HwscaleError
+    from hwscale.errors import InfeasibleError as InfeasibleError
+    from hwscale.errors import PlatformError as PlatformError
+    from hwscale.errors import UnsupportedOpError as UnsupportedOpError
+    from hwscale.errors import VerificationError as VerificationError
+    from hwscale.platform import Platform as Platform
+    from hwscale.platform import load_platform as load_platform
+    from hwscale.platform import platforms as platforms
+    from hwscale.result import Fit as Fit
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "build": "hwscale.api",
+    "cost": "hwscale.api",
+    "families": "hwscale.api",
+    "fit": "hwscale.api",
+    "verify": "hwscale.api",
+    "formula": "hwscale.closed_form",
+    "ConfigError": "hwscale.errors",
+    "HwscaleError": "hwscale.errors",
+    "InfeasibleError": "hwscale.errors",
+    "PlatformError": "hwscale.errors",
+    "UnsupportedOpError": "hwscale.errors",
+    "VerificationError": "hwscale.errors",
+    "Platform": "hwscale.platform",
+    "load_platform": "hwscale.platform",
+    "platforms": "hwscale.platform",
+    "Fit": "hwscale.result",
+}
+__all__ = [*_PUBLIC, "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    # imported on first use: `hwscale --help` and shell completion must not wait for numpy
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'hwscale' has no attribute {name!r}")
+    value = getattr(import_module(_PUBLIC[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

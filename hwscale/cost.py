@@ -77,10 +77,11 @@ class CostArrays:
 class CostModel:
     """One family, one setting of everything but width knobs, one runtime; get it from `cost_model`."""
 
-    def __init__(self, family: Family, settings: Settings, runtime: Runtime) -> None:
+    def __init__(self, family: Family, settings: Settings, runtime: Runtime, external_input: bool) -> None:
         self.family = family
         self.settings = settings
         self.runtime = runtime
+        self.external_input = external_input
         self._plans: dict[Structure, Plan] = {}
         self._kernels: dict[tuple[Any, ...], tuple[Kernel, tuple[str, ...]]] = {}
         self._guess: Structure | None = None
@@ -88,13 +89,15 @@ class CostModel:
     def terms(self, graph: Graph, structure: Structure) -> CostTerms:
         """Apply the runtime's memory and Flash rules to a graph, whatever its reading."""
         sizes = [tensor.size for tensor in graph.tensors]
-        plan = self._plan(graph, structure)
+        plan = self.plan(graph, structure)
         ram_terms = tuple((name, total([sizes[t] for t in live])) for name, live in plan.steps)
         return CostTerms(ram_terms, *self._sums(graph))
 
-    def _plan(self, graph: Graph, structure: Structure) -> Plan:
+    def plan(self, graph: Graph, structure: Structure) -> Plan:
+        """What the runtime executes, and the tensors that live in its arena at each op."""
         if structure not in self._plans:
-            self._plans[structure] = self.runtime.plan(graph.ops)
+            plan = self.runtime.plan(graph.ops)
+            self._plans[structure] = plan.without(0) if self.external_input else plan
         return self._plans[structure]
 
     def _sums(self, graph: Graph) -> tuple[Any, Any, Any, dict[str, Any]]:
@@ -202,7 +205,7 @@ class CostModel:
             structure = map_structure + pattern
             graph = self.family.graph(self.settings, widths, height, width, structure)
             sizes = [tensor.size for tensor in graph.tensors]
-            live_sets = self._plan(graph, structure).peak_steps()
+            live_sets = self.plan(graph, structure).peak_steps()
             ram, *others = (total([sizes[t] for t in live]) for live in live_sets)
             for other in others:
                 ram = tape.record("maximum", ram, other)
@@ -214,6 +217,9 @@ class CostModel:
 
 
 @lru_cache(maxsize=1024)
-def cost_model(family: str, settings: Settings, runtime: str) -> CostModel:
-    """The cost model of a family under settings in a runtime; ConfigError on unknown names."""
-    return CostModel(find_family(family), settings, find_runtime(runtime))
+def cost_model(family: str, settings: Settings, runtime: str, external_input: bool = False) -> CostModel:
+    """The cost model of a family under settings in a runtime; ConfigError on unknown names.
+
+    ``external_input``: the image lies outside the arena and is not counted.
+    """
+    return CostModel(find_family(family), settings, find_runtime(runtime), external_input)

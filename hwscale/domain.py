@@ -178,7 +178,7 @@ def _value(hyper: Hyperparameter, given: Any) -> Any:
         return _whole(hyper.name, number, 1)
     if number <= 0:
         raise ConfigError(f"{hyper.name} = {given}: it must be above zero")
-    return number
+    return int(number) if isinstance(hyper.default, int) and number == int(number) else number
 
 
 def parse_number(name: str, given: Any) -> float:

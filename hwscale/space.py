@@ -101,6 +101,7 @@ class Space:
 
     domain: Domain
     runtime: str
+    external_input: bool
     groups: tuple[Group, ...]
     refused: tuple[str, ...]
 
@@ -112,19 +113,19 @@ class Space:
     @property
     def digest(self) -> str:
         """Short hash of the declared domain and runtime."""
-        return hashlib.sha256(repr((self.domain, self.runtime)).encode()).hexdigest()[:12]
+        return hashlib.sha256(repr((self.domain, self.runtime, self.external_input)).encode()).hexdigest()[:12]
 
 
 @lru_cache(maxsize=64)
-def make_space(domain: Domain, runtime: str) -> Space:
-    """Lay out ``domain`` for ``runtime``; ConfigError if the reference network can build nothing in it."""
+def make_space(domain: Domain, runtime: str, external_input: bool = False) -> Space:
+    """Lay out ``domain`` for ``runtime``, the image in the arena or outside it; ConfigError if the reference network can build nothing in it."""
     family = find_family(domain.family)
     boxes = _boxes(family, domain)
     grouped: dict[tuple[Any, ...], tuple[CostModel, list[Root]]] = {}
     refused: list[str] = []
     alphas: dict[tuple[Any, ...], tuple[list[tuple[Structure, Floats, Floats]], str | None]] = {}
     for branch, height, width in _branches(family, domain):
-        settings = _settings(family, domain, branch)
+        settings = make_settings(family, branch, domain.in_channels, domain.classes)
         knobs = {h.name: float(branch[h.name]) for h in family.hyperparameters if h.axis == "branch" and h.knob}
         reason = family.refuse_branch(settings, knobs, height, width)
         if reason is None:
@@ -136,7 +137,7 @@ def make_space(domain: Domain, runtime: str) -> Space:
             refused.append(f"{_describe(branch, height, width)}: {reason}")
             continue
         map_structure = family.map_structure(settings, height, width)
-        model = cost_model(family.name, settings, runtime)
+        model = cost_model(family.name, settings, runtime, external_input)
         for structure, starts, ends in runs:
             group_key = (settings, map_structure, structure, height == width or (height, width))
             grouped.setdefault(group_key, (model, []))[1].append(Root(branch, height, width, starts, ends))
@@ -144,7 +145,7 @@ def make_space(domain: Domain, runtime: str) -> Space:
         first = refused[0] if refused else "no candidates"
         raise ConfigError(f"nothing in this domain can be built by {family.name}; for example {first}")
     groups = tuple(Group(model, key[1], roots, boxes) for key, (model, roots) in grouped.items())
-    return Space(domain, runtime, groups, tuple(refused))
+    return Space(domain, runtime, external_input, groups, tuple(refused))
 
 
 def _boxes(family: Family, domain: Domain) -> dict[str, Floats]:
@@ -170,10 +171,11 @@ def _branches(family: Family, domain: Domain) -> Iterator[tuple[dict[str, Any], 
         yield branch, height, width
 
 
-def _settings(family: Family, domain: Domain, branch: Mapping[str, Any]) -> Settings:
+def make_settings(family: Family, values: Mapping[str, Any], in_channels: int, classes: int) -> Settings:
+    """The part of a configuration that decides the graph."""
     kept = [h.name for h in family.hyperparameters if h.axis == "branch" and not h.knob and h.name != "resolution"]
     kept += [option.name for option in family.options]
-    return Settings(tuple((name, branch[name]) for name in kept), domain.in_channels, domain.classes)
+    return Settings(tuple((name, values[name]) for name in kept), in_channels, classes)
 
 
 def _alphas(

@@ -94,12 +94,12 @@ class Definitions:
     def truncate(self, value: Any) -> Any:
         import sympy
 
-        return sympy.floor(sympy.nsimplify(value))
+        return sympy.floor(sympy.nsimplify(value, rational=True))
 
     def divisible(self, value: Any, divisor: int) -> Any:
         import sympy
 
-        # divisor 1 only lifts an empty layer to one channel, which the default domain does not reach
+        # divisor 1 only lifts an empty layer to one channel; the printed formula assumes that none is empty
         return value if divisor == 1 else sympy.Function("make_divisible")(value, divisor)
 
     def quotient(self, value: Any, divisor: int) -> Any:
@@ -108,7 +108,9 @@ class Definitions:
         return sympy.floor(value / divisor)
 
     def at_least_one(self, value: Any) -> Any:
-        return value
+        import sympy
+
+        return sympy.Max(1, value, evaluate=False)
 
     def named(self, name: str, value: Any) -> Any:
         import sympy

@@ -30,7 +30,7 @@ class XiNet:
         Hyperparameter("alpha", "line", 1.0, (0.2, 4.0), None, "width multiplier of every layer"),
         Hyperparameter("beta", "branch", 1.0, (1.0,), (1.0, 1.0), "shape: width of the last stage over its reference"),
         Hyperparameter(
-            "gamma", "branch", 4.0, (3.0, 4.0, 5.0, 6.0), (3.0, 6.0), "compression of every XiConv, int(gamma) counts"
+            "gamma", "branch", 4, (3, 4, 5, 6), (3.0, 6.0), "compression of every XiConv, int(gamma) counts"
         ),
         Hyperparameter("num_layers", "branch", 5, (5, 6, 7), (5, 7), "stages, stem included", whole=True, knob=False),
         Hyperparameter(
@@ -90,7 +90,7 @@ class XiNet:
         layers, gamma = settings["num_layers"], int(knobs["gamma"])
         if layers < 2:
             return f"num_layers = {layers}: XiNet needs at least 2"
-        if gamma < 1:
+        if gamma < 1 and layers >= 3:
             return f"gamma = {knobs['gamma']:g}: int(gamma) must be at least 1"
         if gamma == 1 and layers >= 4 and settings["skip"]:
             return (
@@ -98,7 +98,7 @@ class XiNet:
                 "when num_layers is 4 or more; use gamma >= 2"
             )
         multiple = self.map_multiple(settings)
-        if min(height, width) < multiple:
+        if (min(height, width) + 1) // 2 < multiple // 2:
             return (
                 f"a {height}x{width} input is halved {layers - 1} times by num_layers = {layers}; "
                 f"each side must be at least {multiple}"

@@ -28,7 +28,9 @@ WEIGHT_BYTES = 1
 BIAS_BYTES = 4
 
 
-def measure(module: nn.Module, input_shape: tuple[int, int, int], *, strict: bool = False) -> NetworkRecord:
+def measure(
+    module: nn.Module, input_shape: tuple[int, int, int], *, strict: bool = False, external_input: bool = False
+) -> NetworkRecord:
     """Measure ``module`` in evaluation mode on one image; neither its weights nor its mode change.
 
     Parameters
@@ -37,6 +39,7 @@ def measure(module: nn.Module, input_shape: tuple[int, int, int], *, strict: boo
     input_shape : (C, H, W) in pixels.
     strict : count the output of ``ZeroPad2d`` and of adaptive pools that change nothing as buffers of their own, and
         list those ops. The default folds the pad into the convolutions that read it and drops such pools.
+    external_input : the image lies outside the arena and is not counted.
 
     Returns
     -------
@@ -75,7 +78,8 @@ def measure(module: nn.Module, input_shape: tuple[int, int, int], *, strict: boo
         elif price.output is Output.IN_PLACE:
             buffers.overwrite(step.value, step.elements, operands, number[step.value])
         else:
-            buffers.allocate(step.value, step.elements)
+            outside = external_input and step.spelling == "placeholder"
+            buffers.allocate(step.value, 0 if outside else step.elements)
         live_bytes = buffers.live_bytes(number[step.value], [*operands, step.value])
         peak = max(peak, live_bytes)
         if price.weights and not _folds_into_convolution(step, steps):

@@ -18,6 +18,10 @@ class Plan:
 
     steps: tuple[tuple[str, tuple[int, ...]], ...]
 
+    def without(self, tensor: int) -> Plan:
+        """The plan with one tensor kept elsewhere."""
+        return Plan(tuple((name, tuple(t for t in live if t != tensor)) for name, live in self.steps))
+
     def peak_steps(self) -> tuple[tuple[int, ...], ...]:
         """The live sets that can hold the peak: those inside another one cannot, whatever the sizes."""
         sets = [frozenset(live) for _, live in self.steps]
@@ -34,6 +38,10 @@ class Runtime(Protocol):
     """Per quantity ("ram", "flash"): exact, bounded or estimated."""
     ram_overhead_bytes: int
     flash_overhead_bytes: int
+    rate_set: str | None
+    """Throughput rows to read on a platform; None: the platform's default set."""
+    strict_measure: bool
+    """Whether verification holds paddings and identity pools as buffers too."""
 
     def lower(self, ops: Sequence[Op]) -> Sequence[Op]:
         """The ops it really executes."""

@@ -23,15 +23,16 @@ class Tensors:
 
     ram_overhead_bytes = 0
     flash_overhead_bytes = 0
+    rate_set = None
 
     def __init__(self, name: str, *, strict: bool) -> None:
         self.name = name
-        self.strict = strict
+        self.strict_measure = strict
         self.meaning = "peak of live int8 tensors" + (", padding and identity pools held" if strict else "")
         self.evidence = {"ram": "exact", "flash": "exact"}
 
     def lower(self, ops: Sequence[Op]) -> Sequence[Op]:
-        if self.strict:
+        if self.strict_measure:
             return ops
         same: dict[int, int] = {}
         lowered = []

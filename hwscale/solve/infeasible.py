@@ -6,38 +6,49 @@ of all limits that admits anything is min over roots of max over limits of cost 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 
 from hwscale.errors import InfeasibleError
 from hwscale.problem import Candidate, Problem, candidates
 
-Show = Callable[[str, int], str]
+
+class Units(Protocol):
+    """From the integers of a `Problem` to what the user wrote."""
+
+    def limiting(self, metric: str) -> str:
+        """The user's name of the limit on a metric."""
+
+    def quantity(self, metric: str, value: int) -> float:
+        """A metric's value in that limit's unit."""
+
+    def show(self, metric: str, value: int) -> str:
+        """The same as text."""
 
 
-def explain(problem: Problem, show: Show, quantity: Callable[[str, int], float]) -> InfeasibleError:
-    """The error to raise; ``show`` formats a metric's value, ``quantity`` converts it to the limit's own unit."""
+def explain(problem: Problem, units: Units) -> InfeasibleError:
+    """The error to raise where nothing meets ``problem.limits``."""
     corners = _corners(problem)
     limits = dict(problem.limits)
     alone = {name: min(corners, key=lambda c: c.metric(name)) for name in limits}
     broken = [name for name in limits if alone[name].metric(name) > limits[name]]
     closest = min(corners, key=lambda c: max(c.metric(name) / limits[name] for name in limits))
     over = [name for name in limits if closest.metric(name) > limits[name]]
-    budget = {name: quantity(name, max(closest.metric(name), limits[name])) for name in limits}
+    budget = {units.limiting(name): units.quantity(name, max(closest.metric(name), limits[name])) for name in limits}
     worst = max(broken or over, key=lambda name: (alone[name] if broken else closest).metric(name) / limits[name])
     smallest = alone[worst] if broken else closest
     needed, allowed = smallest.metric(worst), limits[worst]
     knobs = ", ".join(f"{name}={value:g}" for name, value in smallest.hyperparameters.items())
     family = problem.space.domain.family
     reason = "the smallest configuration" if broken else "no configuration meets all limits at once; the nearest one"
-    together = ", ".join(f"{name} {show(name, closest.metric(name))}" for name in limits)
+    together = ", ".join(f"{units.limiting(name)} {units.show(name, closest.metric(name))}" for name in limits)
     return InfeasibleError(
-        f"no {family} in the domain fits {worst} {show(worst, allowed)}: {reason} ({knobs}) needs "
-        f"{show(worst, needed)}, {show(worst, needed - allowed)} more; the smallest budget that fits: {together}",
-        limit=worst,
-        needed=quantity(worst, needed),
-        allowed=quantity(worst, allowed),
+        f"no {family} in the domain fits {units.limiting(worst)} {units.show(worst, allowed)}: {reason} ({knobs}) needs "
+        f"{units.show(worst, needed)}, {units.show(worst, needed - allowed)} more; the smallest budget that fits: {together}",
+        limit=units.limiting(worst),
+        needed=units.quantity(worst, needed),
+        allowed=units.quantity(worst, allowed),
         smallest_budget=budget,
     )
 

@@ -47,7 +47,12 @@ def solve(problem: Problem) -> Solution | None:
     if problem.floors:
         raise ConfigError("solver nlp takes limits, not targets; use solver auto")
     started = time.perf_counter()
-    tops = [top for group in problem.space.groups for root in range(len(group.roots)) if (top := _smooth(problem, group, root))]
+    tops = [
+        top
+        for group in problem.space.groups
+        for root in range(len(group.roots))
+        if (top := _smooth(problem, group, root))
+    ]
     incumbent, lines = Incumbent(problem), Lines(problem)
     for group in problem.space.groups:
         mine = [top for top in tops if top.group is group]
@@ -108,7 +113,9 @@ class _Costs:
         self.root = group.roots[root]
         self.names = ["alpha", *group.boxes]
         family = self.model.family
-        self.fixed = {h.name: float(self.root.branch[h.name]) for h in family.hyperparameters if h.axis == "branch" and h.knob}
+        self.fixed = {
+            h.name: float(self.root.branch[h.name]) for h in family.hyperparameters if h.axis == "branch" and h.knob
+        }
         exact = {"alpha": float(self.root.alphas[-1]), **self.fixed}
         exact |= {name: float(lattice[0]) for name, lattice in group.boxes.items()}
         _, self.structure = self.model.graph(exact, self.root.height, self.root.width)
@@ -131,7 +138,9 @@ class _Costs:
                     rates = self.problem.fs_per_mac
                     values.append((name, float(sum(macs * rates[kind] for kind, macs in terms.macs_by_kind.items()))))
                 else:
-                    values.append((name, float({"flash": terms.flash_bytes, "macs": terms.macs, "params": terms.params}[name])))
+                    values.append(
+                        (name, float({"flash": terms.flash_bytes, "macs": terms.macs, "params": terms.params}[name]))
+                    )
             slack = np.array([math.log(self.problem.limits[name] / value) for name, value in values])
             metric = terms.macs if self.problem.objective.metric == "macs" else terms.params
             self._at[key] = math.log(metric), slack, tuple(name for name, _ in values)
@@ -158,7 +167,9 @@ def _smooth(problem: Problem, group: Group, root: int) -> _Smooth | None:
         )
     x = np.clip(result.x, low, high)
     metric, slack, names = costs(x)
-    if (slack < -0.05).any():  # floors make the true cost smaller, by up to a few percent: leave those to the exact repair
+    if (
+        slack < -0.05
+    ).any():  # floors make the true cost smaller, by up to a few percent: leave those to the exact repair
         return None
     multipliers: dict[str, float] = {}
     for name, value in zip(names, getattr(result, "multipliers", ()), strict=False):

@@ -1,0 +1,5 @@
+"""``python -m hwscale``."""
+
+from hwscale.cli import main
+
+main()

@@ -1,0 +1,301 @@
+"""The public functions, each readable as a list of steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hwscale.advice import warnings_for
+from hwscale.archive import load
+from hwscale.budget import Budget, Timing, make_budget, make_timing, parse_limits
+from hwscale.configuration import Configuration, configure, pinned
+from hwscale.domain import make_domain
+from hwscale.errors import ConfigError, nearest
+from hwscale.formulas import FAMILIES
+from hwscale.objectives import Objective, find_objective
+from hwscale.platform import Platform, load_platform
+from hwscale.problem import FEMTO, Candidate, Problem
+from hwscale.result import Cost, CostReport, Fit, described
+from hwscale.runtimes import find_runtime
+from hwscale.solve import solve
+from hwscale.solve.infeasible import explain
+from hwscale.solve.targets import solve_targets
+from hwscale.space import Space, make_space
+from hwscale.units import parse_bytes
+from hwscale.verification import Verification, compare
+
+if TYPE_CHECKING:
+    from torch import nn
+
+BACKENDS = ("torch", "none")
+SCHEDULES = ("layer",)
+INPUT_BUFFERS = ("counted", "external")
+
+
+def fit(
+    net: str,
+    platform: str | Path | Platform | None = None,
+    *,
+    limits: Mapping[str, Any] | None = None,
+    targets: Mapping[str, Any] | None = None,
+    two_sided: bool = False,
+    fix: Mapping[str, Any] | None = None,
+    domain: Mapping[str, Any] | None = None,
+    classes: int = 10,
+    in_channels: int = 3,
+    input_shape: Sequence[int] | None = None,
+    objective: str | Objective = "balanced",
+    runtime: str = "tensors",
+    schedule: str = "layer",
+    solver: str = "auto",
+    verify: str = "torch",
+    input_buffer: str = "counted",
+    reserve_ram: float | str = 0,
+    reserve_flash: float | str = 0,
+    margin: float = 0.0,
+) -> Fit:
+    """The best configuration of a family that fits a platform, with its certificate, verified.
+
+    >>> hwscale.fit("xinet", "stm32h743", limits={"latency": "100 ms"}, fix={"resolution": 160}).hyperparameters
+
+    Parameters
+    ----------
+    net : family name.
+    platform : built-in name, path of a TOML, or None if ``limits`` say everything.
+    limits : by name (ram, flash, macs, latency, energy): "256 KiB", "40M", "100 ms", "5 mJ", plain numbers in B, MACs, s, J;
+        they replace the platform's RAM and Flash, "none" lifts one.
+    targets : hit these instead: come within 1 % of the closest reachable point from below (``two_sided``: from either side),
+        then maximise the objective.
+    fix, domain : pin or widen hyperparameters and options; see `hwscale.domain.make_domain`.
+    classes, in_channels, input_shape : the network's ends; ``input_shape`` (C, H, W) fixes the resolution and may be a rectangle.
+    objective : "balanced", "macs", "params", "balanced:r0=160,c=1.5", or an Objective.
+    solver : auto, quadtree, table, exhaustive, or nlp (never called optimal).
+    verify : "torch" instantiates and measures the answer, "none" does not.
+    input_buffer : "external" if the image lies outside the arena.
+    reserve_ram, reserve_flash : what the application keeps of the platform's memory [B or "64 KiB"].
+    margin : share of the platform's RAM and Flash left free, 0 to below 1.
+
+    Raises
+    ------
+    ConfigError, PlatformError : a setting that cannot be used, in one sentence.
+    InfeasibleError : nothing fits; names the limit, the smallest need, the shortfall and the smallest budget that would do.
+    VerificationError : the network does not cost what was predicted.
+    """
+    _choose("verify", verify, BACKENDS)
+    _choose("schedule", schedule, SCHEDULES)
+    _choose("input_buffer", input_buffer, INPUT_BUFFERS)
+    if not 0 <= margin < 1:
+        raise ConfigError(f"margin = {margin}: it must be at least 0 and below 1, for example 0.1 for 10 %")
+    reserve = {
+        "ram": 0 if reserve_ram in (0, "0") else parse_bytes(reserve_ram, "reserve_ram"),
+        "flash": 0 if reserve_flash in (0, "0") else parse_bytes(reserve_flash, "reserve_flash"),
+    }
+    goal, wanted = find_objective(objective), find_runtime(runtime)
+    caps, aims = parse_limits(limits), parse_limits(targets, "target")
+    if both := sorted(set(caps) & set(aims)):
+        raise ConfigError(f"{both[0]} is both a limit and a target; drop one of the two")
+    where = None if platform is None else load_platform(platform)
+    declared = make_domain(net, fix, domain, classes=classes, in_channels=in_channels, input_shape=input_shape)
+
+    space = make_space(declared, runtime, input_buffer == "external")
+    timing = make_timing(where, wanted, _kinds(space))
+    settings = {"reserve_ram": reserve["ram"], "reserve_flash": reserve["flash"], "margin": margin}
+    # a target stands in for the platform's limit of that name
+    budget = make_budget(where, wanted, timing, {**caps, **aims}, **settings)
+    limits_only = Budget({k: v for k, v in budget.limits.items() if k not in aims}, budget.power_w)
+    problem = Problem(space, goal, limits_only.metrics(), timing.fs_per_mac)
+
+    if aims:
+        ceilings = Budget({k: v for k, v in budget.limits.items() if k in aims}, budget.power_w)
+        solution = solve_targets(problem, ceilings.metrics(), solver, two_sided=two_sided)
+    else:
+        ceilings = Budget({}, budget.power_w)
+        solution = solve(problem, solver)
+    if solution is None:
+        everything = Problem(space, goal, budget.metrics(), timing.fs_per_mac)
+        raise explain(everything, budget)
+    chosen = pinned(declared, _values(solution.best))
+
+    found = Fit(
+        configuration=chosen,
+        platform=where.name if where else None,
+        runtime=runtime,
+        schedule=schedule,
+        objective=goal.name,
+        external_input=space.external_input,
+        cost=_cost(solution.best, timing),
+        evidence=_evidence(wanted.evidence, timing),
+        limits=limits_only.limits,
+        binding=_binding(problem, solution.best, limits_only),
+        reserve=reserve,
+        margin=margin,
+        certificate=solution.certificate,
+        **_peak(chosen, runtime, space.external_input),
+        warnings=warnings_for(
+            FAMILIES[net], goal, chosen.hyperparameters, solution.best.resolution, solution.best.macs, budget.limits
+        ),
+        targets=ceilings.limits,
+    )
+    if verify == "none":
+        return found
+    return replace(found, verification=_measured(chosen, runtime, space.external_input).require())
+
+
+def cost(
+    net: str,
+    values: Mapping[str, Any] | None = None,
+    *,
+    input_shape: Sequence[int] | None = None,
+    classes: int = 10,
+    in_channels: int = 3,
+    runtime: str = "tensors",
+    platform: str | Path | Platform | None = None,
+    input_buffer: str = "counted",
+) -> CostReport:
+    """RAM, Flash, MACs, params of one configuration, op by op; latency and energy on a platform that has rates.
+
+    ``values`` are hyperparameters and options, defaults fill the rest. Raises ConfigError for a network that the reference
+    cannot build, and PlatformError for a bad platform.
+    """
+    _choose("input_buffer", input_buffer, INPUT_BUFFERS)
+    external = input_buffer == "external"
+    chosen = configure(net, values, input_shape=input_shape, classes=classes, in_channels=in_channels)
+    wanted = find_runtime(runtime)
+    record = chosen.record(runtime, external)
+    where = None if platform is None else load_platform(platform)
+    timing = make_timing(where, wanted, {op.kind for op in record.ops if op.macs})
+    latency_fs = sum(op.macs * timing.fs_per_mac[op.kind] for op in record.ops if op.macs and timing.fs_per_mac)
+    totals = Cost(
+        record.ram_bytes, record.flash_bytes, record.macs, record.params, *_time_and_energy(latency_fs, timing)
+    )
+    return CostReport(
+        chosen,
+        runtime,
+        where.name if where else None,
+        totals,
+        record.ops,
+        **_peak(chosen, runtime, external),
+        evidence=_evidence(wanted.evidence, timing),
+    )
+
+
+def build(
+    net: str,
+    values: Mapping[str, Any] | None = None,
+    *,
+    input_shape: Sequence[int] | None = None,
+    classes: int = 10,
+    in_channels: int = 3,
+) -> nn.Module:
+    """The torch module of one configuration, with fresh weights, in training mode; arguments as `cost`."""
+    from hwscale.nets import build_network
+
+    chosen = configure(net, values, input_shape=input_shape, classes=classes, in_channels=in_channels)
+    configuration = {name: value for name, value in chosen.values.items() if name != "resolution"}
+    return build_network(net, configuration, chosen.input_shape, classes)
+
+
+def verify(directory: str | Path) -> Verification:
+    """Measure a saved fit again: its network with its weights against a fresh prediction and the saved cost.
+
+    Raises ConfigError if ``directory`` is no saved fit, VerificationError if anything differs.
+    """
+    from hwscale.measure.trace import measure
+
+    record, network = load(directory)
+    chosen = configure(
+        record["family"], record["hyperparameters"], input_shape=record["input_shape"], classes=record["classes"]
+    )
+    external = record.get("input_buffer") == "external"
+    runtime = find_runtime(record["runtime"])
+    predicted = chosen.record(record["runtime"], external)
+    for name, saved in record["cost"].items():
+        now = getattr(predicted, name, saved)
+        if now != saved:
+            raise ConfigError(
+                f"{directory}: the saved {name} is {saved}, but this version of hwscale predicts {now}; run fit again"
+            )
+    shape = (chosen.input_shape[0], chosen.input_shape[1], chosen.input_shape[2])
+    measured = measure(network, shape, strict=runtime.strict_measure, external_input=external)
+    return compare(predicted, measured, "torch").require()
+
+
+def families() -> tuple[str, ...]:
+    """Names of the network families."""
+    return tuple(FAMILIES)
+
+
+def _choose(name: str, given: str, allowed: Sequence[str]) -> None:
+    if given not in allowed:
+        raise ConfigError(f"unknown {name} {given!r}; {nearest(str(given), allowed)}")
+
+
+def _kinds(space: Space) -> set[str]:
+    """Operator kinds that the space's networks run."""
+    first = np.zeros(1, np.int64)
+    kinds: set[str] = set()
+    for group in space.groups:
+        kinds |= set(group.costs(first, first, tuple(first for _ in group.box_shape)).macs_by_kind)
+    return kinds
+
+
+def _values(best: Candidate) -> dict[str, Any]:
+    return {**best.group.roots[best.root].branch, **best.hyperparameters}
+
+
+def _cost(best: Candidate, timing: Timing) -> Cost:
+    times = _time_and_energy(best.latency_fs, timing)
+    return Cost(best.ram_bytes, best.flash_bytes, best.macs, best.params, *times)
+
+
+def _time_and_energy(latency_fs: int, timing: Timing) -> tuple[float | None, float | None]:
+    if not timing.fs_per_mac:
+        return None, None
+    latency_s = latency_fs / FEMTO
+    return latency_s, None if timing.power_w is None else latency_s * timing.power_w
+
+
+def _evidence(memory: Mapping[str, str], timing: Timing) -> dict[str, str]:
+    latency = f"estimated: rates {timing.rate_set!r}, weakest source {timing.status}"
+    energy = f"estimated: {timing.power_w} W x latency"
+    return {
+        **memory,
+        "latency": latency if timing.fs_per_mac else f"none: {timing.no_latency}",
+        "energy": energy if timing.power_w is not None else f"none: {timing.no_energy}",
+    }
+
+
+def _peak(chosen: Configuration, runtime: str, external: bool) -> dict[str, Any]:
+    op, live = chosen.peak(runtime, external)
+    return {"peak_op": op, "live": live}
+
+
+def _measured(chosen: Configuration, runtime: str, external: bool) -> Verification:
+    from hwscale.measure.trace import measure
+
+    network = build(chosen.family, described(chosen), input_shape=chosen.input_shape, classes=chosen.classes)
+    strict = find_runtime(runtime).strict_measure
+    measured = measure(network, chosen.input_shape, strict=strict, external_input=external)
+    return compare(chosen.record(runtime, external), measured, "torch")
+
+
+def _binding(problem: Problem, best: Candidate, budget: Budget) -> tuple[str, ...]:
+    """Limits that the next larger network along some axis would break."""
+    group = best.group
+    steps: list[tuple[int, tuple[int, ...]]] = []
+    if best.alpha + 1 < group.counts[best.root]:
+        steps.append((best.alpha + 1, best.box))
+    for axis, at in enumerate(best.box):
+        if at + 1 < group.box_shape[axis]:
+            steps.append((best.alpha, (*best.box[:axis], at + 1, *best.box[axis + 1 :])))
+    if not steps:
+        return ()
+    alpha = np.array([step[0] for step in steps])
+    box = tuple(np.array([step[1][axis] for step in steps]) for axis in range(len(best.box)))
+    costs = group.costs(np.full(len(steps), best.root), alpha, box)
+    broken = [name for name, limit in problem.limits.items() if (problem.metric(name, costs) > limit).any()]
+    return tuple(budget.limiting(name) for name in broken)

@@ -1,0 +1,62 @@
+"""Flags that several commands share, and the KEY=VALUE form."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from hwscale.errors import ConfigError
+
+Net = Annotated[str, typer.Option("--net", help="Network family: see `hwscale nets list`.", show_default=False)]
+OptionalPlatform = Annotated[
+    str | None,
+    typer.Option("--platform", help="Built-in name (`hwscale platforms list`) or path of a TOML.", show_default=False),
+]
+Classes = Annotated[int, typer.Option("--classes", help="Width of the classifier.")]
+InChannels = Annotated[int, typer.Option("--in-channels", help="Channels of the input image.")]
+InputShape = Annotated[
+    str | None, typer.Option("--input-shape", help="CxHxW, for rectangles; replaces resolution.", show_default=False)
+]
+Runtime = Annotated[str, typer.Option("--runtime", help="Memory and Flash rules: tensors, tensors-strict.")]
+InputBuffer = Annotated[
+    str, typer.Option("--input-buffer", help="counted, or external if the image lies outside the arena.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Fix = Annotated[
+    list[str] | None,
+    typer.Option("--fix", metavar="KEY=VALUE", help="Pin a hyperparameter or option; repeats.", show_default=False),
+]
+
+
+def pairs(flag: str, given: list[str] | None) -> dict[str, str]:
+    """{"ram": "256KiB"} of ["ram=256KiB"]; ConfigError without "=" or on a repeated key."""
+    found: dict[str, str] = {}
+    for text in given or []:
+        key, equals, value = text.partition("=")
+        key = key.strip()
+        if not equals or not key or not value.strip():
+            raise ConfigError(f"{flag} {text}: write KEY=VALUE, for example {_EXAMPLES[flag]}")
+        if key in found:
+            raise ConfigError(f"{flag} {key} is given twice, as {found[key]} and {value}; keep one")
+        found[key] = value.strip()
+    return found
+
+
+_EXAMPLES = {
+    "--limit": "--limit ram=256KiB",
+    "--target": "--target macs=40M",
+    "--fix": "--fix resolution=160",
+    "--domain": "--domain alpha=0.5:2",
+}
+
+
+def shape(given: str | None) -> tuple[int, ...] | None:
+    """(3, 96, 128) of "3x96x128"; ConfigError otherwise."""
+    if given is None:
+        return None
+    try:
+        channels, height, width = (int(side) for side in given.lower().split("x"))
+    except ValueError:
+        raise ConfigError(f"--input-shape {given}: write CHANNELSxHEIGHTxWIDTH, for example 3x96x128") from None
+    return channels, height, width

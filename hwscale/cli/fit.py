@@ -1,0 +1,110 @@
+"""``hwscale fit``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Annotated
+
+import typer
+
+from hwscale.cli import arguments
+from hwscale.cli.arguments import pairs
+
+KeyValues = list[str] | None
+
+
+def command(
+    net: arguments.Net,
+    platform: arguments.OptionalPlatform = None,
+    limit: Annotated[
+        KeyValues,
+        typer.Option(
+            "--limit",
+            metavar="KEY=VALUE",
+            help="ram, flash, macs, latency, energy; e.g. latency=100ms. Replaces the platform's; none lifts one. Repeats.",
+            show_default=False,
+        ),
+    ] = None,
+    target: Annotated[
+        KeyValues,
+        typer.Option("--target", metavar="KEY=VALUE", help="Hit these instead of limits; repeats.", show_default=False),
+    ] = None,
+    two_sided: Annotated[bool, typer.Option("--two-sided", help="Targets may be exceeded too.")] = False,
+    fix: arguments.Fix = None,
+    domain: Annotated[
+        KeyValues,
+        typer.Option(
+            "--domain", metavar="KEY=LO:HI[:STEP]|V1,V2,...", help="What may vary; repeats.", show_default=False
+        ),
+    ] = None,
+    objective: Annotated[str, typer.Option("--objective", help="balanced, macs, params, or balanced:r0=160,c=1.5.")] = (
+        "balanced"
+    ),
+    runtime: arguments.Runtime = "tensors",
+    schedule: Annotated[str, typer.Option("--schedule", help="How the graph is executed: layer.")] = "layer",
+    solver: Annotated[str, typer.Option("--solver", help="auto, quadtree, table, exhaustive, nlp (not proven).")] = "auto",
+    verify: Annotated[str, typer.Option("--verify", help="torch: build and measure the answer; none: do not.")] = "torch",
+    classes: arguments.Classes = 10,
+    in_channels: arguments.InChannels = 3,
+    input_shape: arguments.InputShape = None,
+    input_buffer: arguments.InputBuffer = "counted",
+    reserve_ram: Annotated[str, typer.Option("--reserve-ram", help="RAM that the application keeps, e.g. 64KiB.")] = "0",
+    reserve_flash: Annotated[str, typer.Option("--reserve-flash", help="Flash that the application keeps.")] = "0",
+    margin: Annotated[str, typer.Option("--margin", help="Share of RAM and Flash left free, e.g. 10%.")] = "0",
+    as_json: arguments.AsJson = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Live tensors at the peak, slack, the proof in words.")] = False,
+    save: Annotated[
+        str | None, typer.Option("--save", metavar="DIR", help="Write fit.json and weights.pt.", show_default=False)
+    ] = None,
+) -> None:
+    """Find the best configuration of a network family that fits a platform, prove it, and verify it in torch.
+
+    hwscale fit --platform stm32h743 --net xinet
+
+    hwscale fit --platform stm32f746 --net phinet --limit latency=100ms --fix resolution=128 --explain
+
+    hwscale fit --net phinet --target ram=256KiB --target flash=1MiB --target macs=40M
+    """
+    from hwscale.api import fit
+    from hwscale.archive import check_writable
+    from hwscale.domain import parse_number
+
+    if save is not None:
+        check_writable(save)
+    percent = margin.endswith("%")
+    share = parse_number("margin", margin.removesuffix("%"))
+    if verify == "torch" and sys.stderr.isatty():
+        typer.echo("solving, then measuring the answer in torch ...", err=True)
+    answer = fit(
+        net,
+        platform,
+        limits=pairs("--limit", limit),
+        targets=pairs("--target", target),
+        two_sided=two_sided,
+        fix=pairs("--fix", fix),
+        domain=pairs("--domain", domain),
+        classes=classes,
+        in_channels=in_channels,
+        input_shape=arguments.shape(input_shape),
+        objective=objective,
+        runtime=runtime,
+        schedule=schedule,
+        solver=solver,
+        verify=verify,
+        input_buffer=input_buffer,
+        reserve_ram=reserve_ram,
+        reserve_flash=reserve_flash,
+        margin=share / 100 if percent else share,
+    )
+    if save is not None:
+        answer.save(save)
+        typer.echo(f"saved to {save}; check it with: hwscale verify {save}", err=True)
+    if as_json:
+        typer.echo(json.dumps(answer.to_dict(), indent=2))
+    else:
+        from hwscale.cli.render import render_fit
+
+        render_fit(answer, explain=explain)
+    if answer.certificate.status.value != "optimal":
+        raise typer.Exit(5)

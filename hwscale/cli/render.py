@@ -1,0 +1,259 @@
+"""Tables for people; numbers come ready from the API, here they only get units."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from hwscale.budget import show
+from hwscale.configuration import LiveTensor
+from hwscale.ledger import OpRecord
+from hwscale.platform import Platform
+from hwscale.result import CostReport, Fit
+from hwscale.units import format_bytes, format_count
+from hwscale.verification import Verification
+
+_LABELS = {"ram": "RAM", "flash": "Flash", "macs": "MACs", "latency": "latency", "energy": "energy"}
+_MEASURED = {"ram": "ram_bytes", "flash": "flash_bytes", "macs": "macs"}
+
+
+def _console() -> Console:
+    # a pipe has no width of its own: do not wrap what a script will grep
+    return Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=110)
+
+
+def render_fit(fit: Fit, *, explain: bool) -> None:
+    """The answer: hyperparameters, cost against limits and measurement, proof."""
+    console = _console()
+    where = f" on {fit.platform}" if fit.platform else ""
+    console.print(f"[bold]{fit.family}[/bold]{where}, runtime {fit.runtime}, objective {fit.objective}")
+    console.print("  " + "  ".join(f"{name}=[bold]{value}[/bold]" for name, value in fit.hyperparameters.items()))
+    channels, height, width = fit.input_shape
+    console.print(f"  input {channels}x{height}x{width}, {fit.configuration.classes} classes")
+    console.print(_cost_table(fit))
+    for name, target in fit.targets.items():
+        console.print(f"  target {name} {show(name, target)}: {100 * fit.distance[name]:+.2f} %")
+    reserve = ", ".join(f"{name} {format_bytes(size)}" for name, size in fit.reserve.items())
+    console.print(f"  reserve: {reserve}; margin {100 * fit.margin:g} %")
+    console.print("  " + _proof(fit))
+    console.print("  " + _verified(fit.verification))
+    for warning in fit.warnings:
+        console.print(f"  [yellow]warning:[/yellow] {warning}")
+    if explain:
+        _explain(console, fit)
+
+
+def _cost_table(fit: Fit) -> Table:
+    table = Table(box=None, padding=(0, 2), show_edge=False, pad_edge=True)
+    table.add_column("")
+    for column in ("predicted", "measured", "limit", "used"):
+        table.add_column(column, justify="right")
+    table.add_column("")
+    measured = {row.quantity: row.measured for row in fit.verification.rows}
+    for name, label in _LABELS.items():
+        value = fit.cost.quantity(name)
+        if value is None:
+            continue
+        limit = fit.limits.get(name)
+        seen = measured.get(_MEASURED.get(name, ""))
+        table.add_row(
+            label,
+            show(name, value),
+            "" if seen is None else show(name, seen),
+            "" if limit is None else show(name, limit),
+            "" if limit is None else f"{100 * value / limit:.1f} %",
+            _remark(fit, name),
+        )
+    seen = measured.get("params")
+    table.add_row("params", format_count(fit.cost.params), "" if seen is None else format_count(seen), "", "", "")
+    return table
+
+
+def _remark(fit: Fit, name: str) -> str:
+    parts = ["binding"] if name in fit.binding else []
+    if name in ("latency", "energy"):
+        parts.append(fit.evidence[name])
+    return "; ".join(parts)
+
+
+def _proof(fit: Fit) -> str:
+    c = fit.certificate
+    counted = f"{c.evaluations:,} evaluations, {c.domain_size:,} candidates, {c.seconds:.2f} s"
+    if c.status.value == "optimal":
+        return f"[green]proven best[/green] by {c.method}: gap {c.gap:g}, {counted}"
+    return f"[yellow]feasible, not proven best[/yellow] by {c.method}: {counted}"
+
+
+def _verified(verification: Verification) -> str:
+    if verification.ok is None:
+        return "not verified (--verify none)"
+    return f"[green]verified[/green] with {verification.backend}: totals and {verification.ops} ops equal"
+
+
+def _explain(console: Console, fit: Fit) -> None:
+    console.print()
+    _live(console, fit.peak_op, fit.live)
+    console.print()
+    console.print("[bold]Limits[/bold]")
+    for name, limit in fit.limits.items():
+        left = fit.slack[name]
+        binding = ", binding: the next larger network breaks it" if name in fit.binding else ""
+        console.print(f"  {_LABELS[name]} {show(name, limit)}: {show(name, left) if left > 0 else '0'} left{binding}")
+    if not fit.binding:
+        console.print("  none binds: the answer sits at the edge of its domain or where the objective turns")
+    for name in ("latency", "energy"):
+        if fit.cost.quantity(name) is None:
+            console.print(f"  {name}: {fit.evidence[name]}")
+    console.print()
+    console.print("[bold]Certificate[/bold]")
+    c = fit.certificate
+    console.print(f"  objective {fit.objective} = {c.objective:.9g}")
+    if c.bound is None:
+        console.print("  no bound: this solver proves nothing; run without --solver nlp for a proof")
+    else:
+        console.print(
+            f"  no other of the {c.domain_size:,} candidates within the limits scores more than {c.bound:.9g} "
+            f"(gap {c.gap:g}); ties are broken by latency, RAM, Flash, then the smaller network"
+        )
+        console.print(f"  {c.method}: {c.nodes:,} boxes, {c.evaluations:,} exact evaluations; domain {c.domain_hash}")
+    for name, value in c.multipliers.items():
+        console.print(f"  local multiplier of {name}: {value:.3f} % more MACs per 1 % more (relaxed problem)")
+
+
+def _live(console: Console, peak_op: str, live: Sequence[LiveTensor]) -> None:
+    console.print(f"[bold]RAM peaks at {peak_op}[/bold], alive there:")
+    table = Table(box=None, padding=(0, 2), show_edge=False)
+    table.add_column("tensor")
+    table.add_column("C x H x W", justify="right")
+    table.add_column("bytes", justify="right")
+    for tensor in live:
+        table.add_row(tensor.op, " x ".join(str(side) for side in tensor.shape), f"{tensor.size_bytes:,}")
+    table.add_row("sum", "", f"{sum(tensor.size_bytes for tensor in live):,}")
+    console.print(table)
+
+
+def render_cost(report: CostReport, *, explain: bool) -> None:
+    """One configuration: totals, and with ``explain`` every op."""
+    console = _console()
+    values = report.configuration.hyperparameters
+    console.print(f"[bold]{report.configuration.family}[/bold], runtime {report.runtime}")
+    console.print("  " + "  ".join(f"{name}={value}" for name, value in values.items()))
+    table = Table(box=None, padding=(0, 2), show_edge=False, show_header=False)
+    for name, label in _LABELS.items():
+        value = report.cost.quantity(name)
+        if value is not None:
+            table.add_row(label, show(name, value), report.evidence.get(name, "exact"))
+    table.add_row("params", format_count(report.cost.params), "exact")
+    console.print(table)
+    if explain:
+        console.print()
+        _ops(console, report.ops)
+        console.print()
+        _live(console, report.peak_op, report.live)
+
+
+def _ops(console: Console, ops: Sequence[OpRecord]) -> None:
+    table = Table(box=None, padding=(0, 2), show_edge=False)
+    table.add_column("op")
+    table.add_column("kind")
+    for column in ("MACs", "weights", "live bytes"):
+        table.add_column(column, justify="right")
+    for op in ops:
+        table.add_row(op.name, op.kind, f"{op.macs:,}", f"{op.weights:,}", f"{op.live_bytes:,}")
+    console.print(table)
+
+
+def render_verification(verification: Verification) -> None:
+    """Totals of both sides."""
+    console = _console()
+    table = Table(box=None, padding=(0, 2), show_edge=False)
+    for column in ("", "predicted", "measured"):
+        table.add_column(column, justify="left" if not column else "right")
+    for row in verification.rows:
+        table.add_row(row.quantity, f"{row.predicted:,}", f"{row.measured:,}")
+    console.print(table)
+    console.print("  " + _verified(verification))
+
+
+def render_family(shown: dict[str, Any]) -> None:
+    """Hyperparameters and options of a family."""
+    console = _console()
+    console.print(f"[bold]{shown['family']}[/bold]")
+    table = Table(box=None, padding=(0, 2), show_edge=False)
+    for column in ("hyperparameter", "default", "default domain", "published", "meaning"):
+        table.add_column(column)
+    for h in shown["hyperparameters"]:
+        published = "" if h["published"] is None else f"{h['published'][0]:g} to {h['published'][1]:g}"
+        table.add_row(h["name"], f"{h['default']:g}", _domain(h), published, h["meaning"])
+    console.print(table)
+    options = Table(box=None, padding=(0, 2), show_edge=False)
+    for column in ("option", "default", "meaning"):
+        options.add_column(column)
+    for o in shown["options"]:
+        options.add_row(o["name"], str(o["default"]), o["meaning"])
+    console.print(options)
+    for source in shown["sources"]:
+        console.print(f"  source: {source}")
+
+
+def _domain(h: dict[str, Any]) -> str:
+    values = h["domain"]
+    if h["real"]:
+        return f"all reals {values[0]:g} to {values[1]:g}"
+    if len(values) <= 4:
+        return ", ".join(f"{v:g}" for v in values)
+    return f"{values[0]:g}, {values[1]:g}, ... {values[-1]:g}"
+
+
+def render_platforms(platforms: Sequence[Platform]) -> None:
+    """One line a platform."""
+    table = Table(box=None, padding=(0, 2), show_edge=False)
+    table.add_column("name")
+    table.add_column("core")
+    for column in ("arena RAM", "Flash", "clock"):
+        table.add_column(column, justify="right")
+    table.add_column("latency rates")
+    for p in platforms:
+        flash = "-" if p.flash_bytes is None else format_bytes(p.flash_bytes)
+        clock = f"{p.clock_hz / 1e6:g} MHz"
+        table.add_row(p.name, p.core, format_bytes(p.arena_bytes), flash, clock, p.default_rates or "-")
+    _console().print(table)
+
+
+def render_platform(platform: Platform) -> None:
+    """Everything a descriptor says, with sources."""
+    console = _console()
+    console.print(f"[bold]{platform.name}[/bold]  {platform.part}, {platform.vendor}, {platform.core}")
+    console.print(f"  clock {platform.clock_hz / 1e6:g} MHz ({platform.clock_source.status}: {platform.clock_source.text})")
+    regions = " + ".join(platform.arena_regions)
+    console.print(f"  arena RAM {format_bytes(platform.arena_bytes)}: {regions}")
+    if platform.flash is None:
+        console.print("  Flash: no limit")
+    else:
+        source = platform.flash.source
+        size = format_bytes(platform.flash.size_bytes)
+        console.print(f"  Flash {size} {platform.flash.location} ({source.status}: {source.text})")
+    table = Table(box=None, padding=(0, 2), show_edge=False)
+    for column in ("region", "address", "size", "arena", "status", "source"):
+        table.add_column(column)
+    for region in platform.ram:
+        address = "-" if region.base_address is None else f"0x{region.base_address:08x}"
+        arena = "yes" if region.arena else "no"
+        table.add_row(region.name, address, format_bytes(region.size_bytes), arena, region.source.status, region.source.text)
+    console.print(table)
+    for power in platform.power:
+        console.print(f"  power {power.power_mw:g} mW, {power.condition} ({power.source.status}: {power.source.text})")
+    rates = Table(box=None, padding=(0, 2), show_edge=False)
+    for column in ("operator", "rates", "M MAC/s", "status", "source"):
+        rates.add_column(column, justify="right" if column == "M MAC/s" else "left")
+    for rate in platform.throughput:
+        speed = "not supported" if rate.mac_per_s is None else f"{rate.mac_per_s / 1e6:.1f}"
+        rates.add_row(rate.operator, rate.runtime, speed, rate.source.status, rate.source.text)
+    console.print(rates)
+    if platform.default_rates:
+        console.print(f"  default rates: {platform.default_rates}")
+

@@ -1,0 +1,118 @@
+"""One configuration of a family: checked, completed with defaults, priced."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hwscale.cost import CostModel, cost_model
+from hwscale.domain import Domain, Interval, make_domain
+from hwscale.errors import ConfigError
+from hwscale.formulas import find_family
+from hwscale.formulas.graph import Graph
+from hwscale.ledger import NetworkRecord
+from hwscale.space import make_settings
+
+
+@dataclass(frozen=True, slots=True)
+class LiveTensor:
+    """A tensor alive at the peak: made by ``op`` ("input" for the image), shape (channels, height, width), bytes in int8."""
+
+    op: str
+    shape: tuple[int, int, int]
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """``values`` holds every hyperparameter and option by name; ``input_shape`` (C, H, W) [px]."""
+
+    family: str
+    values: Mapping[str, Any]
+    input_shape: tuple[int, int, int]
+    classes: int
+
+    @property
+    def hyperparameters(self) -> dict[str, Any]:
+        """The family's hyperparameters, in declared order; no resolution where the input is a rectangle."""
+        return {h.name: self.values[h.name] for h in find_family(self.family).hyperparameters if h.name in self.values}
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The family's options."""
+        return {o.name: self.values[o.name] for o in find_family(self.family).options}
+
+    def model(self, runtime: str, external_input: bool) -> CostModel:
+        """Its cost model."""
+        family = find_family(self.family)
+        settings = make_settings(family, self.values, self.input_shape[0], self.classes)
+        return cost_model(self.family, settings, runtime, external_input)
+
+    @property
+    def knobs(self) -> dict[str, float]:
+        """The hyperparameters that enter widths as numbers."""
+        return {h.name: self.values[h.name] for h in find_family(self.family).hyperparameters if h.knob}
+
+    def record(self, runtime: str, external_input: bool) -> NetworkRecord:
+        """Predicted totals and ops; ConfigError if the reference network cannot be built."""
+        return self.model(runtime, external_input).record(self.knobs, *self.input_shape[1:])
+
+    def peak(self, runtime: str, external_input: bool) -> tuple[str, tuple[LiveTensor, ...]]:
+        """The op at which RAM peaks and what is alive there, largest first."""
+        model = self.model(runtime, external_input)
+        graph, structure = model.graph(self.knobs, *self.input_shape[1:])
+        sizes = [tensor.size for tensor in graph.tensors]
+        steps = model.plan(graph, structure).steps
+        name, live = max(steps, key=lambda step: sum(sizes[t] for t in step[1]))
+        tensors = [_live_tensor(graph, index) for index in live]
+        return name, tuple(sorted(tensors, key=lambda tensor: -tensor.size_bytes))
+
+
+def _live_tensor(graph: Graph, index: int) -> LiveTensor:
+    tensor = graph.tensors[index]
+    maker = next((op.name for op in graph.ops if op.output == index), "input")
+    return LiveTensor(maker, (tensor.channels, tensor.height, tensor.width), tensor.size)
+
+
+def configure(
+    family: str,
+    values: Mapping[str, Any] | None = None,
+    *,
+    input_shape: Sequence[int] | None = None,
+    classes: int = 10,
+    in_channels: int = 3,
+) -> Configuration:
+    """A configuration from ``values`` and the family's defaults.
+
+    ``input_shape`` (C, H, W) replaces ``resolution``; both may be given if they agree. Raises ConfigError for unknown names,
+    wrong types, or a network that the reference cannot build.
+    """
+    given = dict(values or {})
+    defaults = {h.name: h.default for h in find_family(family).hyperparameters}
+    if input_shape is not None:
+        defaults.pop("resolution", None)
+    domain = make_domain(
+        family, {**defaults, **given}, classes=classes, in_channels=in_channels, input_shape=input_shape
+    )
+    return pinned(domain)
+
+
+def pinned(domain: Domain, chosen: Mapping[str, Any] | None = None) -> Configuration:
+    """The configuration of a domain whose every axis is ``chosen`` or has one value."""
+    values: dict[str, Any] = {}
+    for name, axis in domain.axes:
+        if chosen and name in chosen:
+            values[name] = chosen[name]
+        elif isinstance(axis, Interval) or len(axis) != 1:
+            raise ConfigError(f"{name} needs one value here, got {axis}")
+        else:
+            values[name] = axis[0]
+    if domain.input_size is None:
+        shape = (domain.in_channels, values["resolution"], values["resolution"])
+    else:
+        shape = (domain.in_channels, *domain.input_size)
+        if math.isclose(shape[1], shape[2]):
+            values["resolution"] = shape[1]
+    return Configuration(domain.family, values, shape, domain.classes)

@@ -1,0 +1,188 @@
+"""What `fit` and `cost` return: the answer, its evidence, and their `--json` form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hwscale.configuration import Configuration, LiveTensor
+from hwscale.ledger import OpRecord
+from hwscale.solve.solution import Certificate
+from hwscale.verification import NOT_VERIFIED, Verification
+
+if TYPE_CHECKING:
+    from torch import nn
+
+FIT_SCHEMA = "hwscale.fit/1"
+COST_SCHEMA = "hwscale.cost/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Exact integers: ``ram_bytes`` peak [B], ``flash_bytes`` [B], ``macs``, ``params``; estimates or None: ``latency_s`` [s],
+    ``energy_j`` [J]."""
+
+    ram_bytes: int
+    flash_bytes: int
+    macs: int
+    params: int
+    latency_s: float | None = None
+    energy_j: float | None = None
+
+    def quantity(self, limit: str) -> float | None:
+        """The cost that a limit bounds."""
+        return {
+            "ram": self.ram_bytes,
+            "flash": self.flash_bytes,
+            "macs": self.macs,
+            "latency": self.latency_s,
+            "energy": self.energy_j,
+        }[limit]
+
+
+@dataclass(frozen=True)
+class CostReport:
+    """Cost of one configuration, op by op; ``peak_op`` is where RAM peaks and ``live`` what is alive there."""
+
+    configuration: Configuration
+    runtime: str
+    platform: str | None
+    cost: Cost
+    ops: tuple[OpRecord, ...]
+    peak_op: str
+    live: tuple[LiveTensor, ...]
+    evidence: Mapping[str, str]
+
+    def __getattr__(self, name: str) -> Any:
+        # report.ram_bytes reads as report.cost.ram_bytes: the numbers are what one came for
+        if name in Cost.__slots__:
+            return getattr(self.cost, name)
+        raise AttributeError(name)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What ``hwscale cost --json`` prints."""
+        return {
+            "schema": COST_SCHEMA,
+            "family": self.configuration.family,
+            "platform": self.platform,
+            "runtime": self.runtime,
+            "hyperparameters": described(self.configuration),
+            "input_shape": list(self.configuration.input_shape),
+            "classes": self.configuration.classes,
+            "cost": asdict(self.cost),
+            "evidence": dict(self.evidence),
+            "peak_op": self.peak_op,
+            "live": [asdict(tensor) for tensor in self.live],
+            "ops": [asdict(op) for op in self.ops],
+        }
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The best configuration that fits.
+
+    ``limits`` and ``slack`` (limit - cost) by name, in bytes, MACs, s, J; ``binding`` names the limits that the next larger
+    network along any axis would break; ``targets`` and ``distance`` (cost / target - 1) in hardware-aware scaling.
+    ``evidence`` says of each quantity: exact, bounded or estimated (with its source).
+    """
+
+    configuration: Configuration
+    platform: str | None
+    runtime: str
+    schedule: str
+    objective: str
+    external_input: bool
+    cost: Cost
+    evidence: Mapping[str, str]
+    limits: Mapping[str, float]
+    binding: tuple[str, ...]
+    reserve: Mapping[str, int]
+    margin: float
+    certificate: Certificate
+    peak_op: str
+    live: tuple[LiveTensor, ...]
+    warnings: tuple[str, ...]
+    targets: Mapping[str, float] = field(default_factory=dict)
+    verification: Verification = NOT_VERIFIED
+
+    @property
+    def family(self) -> str:
+        """The network family."""
+        return self.configuration.family
+
+    @property
+    def hyperparameters(self) -> dict[str, Any]:
+        """Exactly what `hwscale.build` takes: hyperparameters, and the options that differ from their defaults."""
+        return described(self.configuration)
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """(C, H, W)."""
+        return self.configuration.input_shape
+
+    @property
+    def slack(self) -> dict[str, float]:
+        """What is left of each limit, in its unit."""
+        return {name: limit - float(self.cost.quantity(name) or 0) for name, limit in self.limits.items()}
+
+    @property
+    def distance(self) -> dict[str, float]:
+        """How far the answer lies from each target: cost / target - 1."""
+        return {name: float(self.cost.quantity(name) or 0) / target - 1 for name, target in self.targets.items()}
+
+    def build(self) -> nn.Module:
+        """The network as a torch module with fresh weights."""
+        from hwscale.api import build
+
+        return build(
+            self.family, self.hyperparameters, input_shape=self.input_shape, classes=self.configuration.classes
+        )
+
+    def save(self, directory: str | Path) -> Path:
+        """Write ``fit.json`` and ``weights.pt`` (a torch state_dict) to a new directory; see `hwscale.archive.save`."""
+        from hwscale.archive import save
+
+        return save(self, directory)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What ``--json`` prints: integers for bytes and counts, SI units for the rest."""
+        certificate = asdict(self.certificate)
+        certificate["status"] = self.certificate.status.value
+        whole = ("ram", "flash", "macs")
+        return {
+            "schema": FIT_SCHEMA,
+            "family": self.family,
+            "platform": self.platform,
+            "runtime": self.runtime,
+            "schedule": self.schedule,
+            "objective": self.objective,
+            "hyperparameters": self.hyperparameters,
+            "input_shape": list(self.input_shape),
+            "input_buffer": "external" if self.external_input else "counted",
+            "classes": self.configuration.classes,
+            "cost": asdict(self.cost),
+            "evidence": dict(self.evidence),
+            "limits": {name: int(value) if name in whole else value for name, value in self.limits.items()},
+            "slack": {name: int(value) if name in whole else value for name, value in self.slack.items()},
+            "binding": list(self.binding),
+            "reserve": dict(self.reserve),
+            "margin": self.margin,
+            "targets": dict(self.targets),
+            "distance": self.distance,
+            "certificate": certificate,
+            "peak_op": self.peak_op,
+            "live": [asdict(tensor) for tensor in self.live],
+            "warnings": list(self.warnings),
+            "verification": self.verification.to_dict(),
+        }
+
+
+def described(configuration: Configuration) -> dict[str, Any]:
+    """Hyperparameters, then the options that differ from their defaults."""
+    from hwscale.formulas import find_family
+
+    defaults = {option.name: option.default for option in find_family(configuration.family).options}
+    changed = {name: value for name, value in configuration.options.items() if value != defaults[name]}
+    return configuration.hyperparameters | changed
