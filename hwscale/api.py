@@ -103,9 +103,9 @@ def fit(
 
     space = make_space(declared, runtime, input_buffer == "external")
     timing = make_timing(where, wanted, _kinds(space))
-    settings = {"reserve_ram": reserve["ram"], "reserve_flash": reserve["flash"], "margin": margin}
     # a target stands in for the platform's limit of that name
-    budget = make_budget(where, wanted, timing, {**caps, **aims}, **settings)
+    kept = (reserve["ram"], reserve["flash"], margin)
+    budget = make_budget(where, wanted, timing, {**caps, **aims}, *kept)
     limits_only = Budget({k: v for k, v in budget.limits.items() if k not in aims}, budget.power_w)
     problem = Problem(space, goal, limits_only.metrics(), timing.fs_per_mac)
 
@@ -260,8 +260,8 @@ def _time_and_energy(latency_fs: int, timing: Timing) -> tuple[float | None, flo
 
 
 def _evidence(memory: Mapping[str, str], timing: Timing) -> dict[str, str]:
-    latency = f"estimated: rates {timing.rate_set!r}, weakest source {timing.status}"
-    energy = f"estimated: {timing.power_w} W x latency"
+    latency = f"estimated: MACs / rates {timing.rate_set!r}, weakest source: {timing.status}"
+    energy = f"estimated: {1e3 * (timing.power_w or 0):g} mW x latency"
     return {
         **memory,
         "latency": latency if timing.fs_per_mac else f"none: {timing.no_latency}",

@@ -127,7 +127,6 @@ def make_budget(
     runtime: Runtime,
     timing: Timing,
     given: Mapping[str, float | None],
-    *,
     reserve_ram: int = 0,
     reserve_flash: int = 0,
     margin: float = 0.0,

@@ -21,7 +21,9 @@ def command(
     input_shape: arguments.InputShape = None,
     input_buffer: arguments.InputBuffer = "counted",
     as_json: arguments.AsJson = False,
-    explain: Annotated[bool, typer.Option("--explain", help="Also every op, and the live tensors at the peak.")] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Also every op, and the live tensors at the peak.")
+    ] = False,
 ) -> None:
     """Cost of one configuration; what is not fixed takes the family's default.
 

@@ -43,17 +43,25 @@ def command(
     ),
     runtime: arguments.Runtime = "tensors",
     schedule: Annotated[str, typer.Option("--schedule", help="How the graph is executed: layer.")] = "layer",
-    solver: Annotated[str, typer.Option("--solver", help="auto, quadtree, table, exhaustive, nlp (not proven).")] = "auto",
-    verify: Annotated[str, typer.Option("--verify", help="torch: build and measure the answer; none: do not.")] = "torch",
+    solver: Annotated[
+        str, typer.Option("--solver", help="auto, quadtree, table, exhaustive, nlp (not proven).")
+    ] = "auto",
+    verify: Annotated[
+        str, typer.Option("--verify", help="torch: build and measure the answer; none: do not.")
+    ] = "torch",
     classes: arguments.Classes = 10,
     in_channels: arguments.InChannels = 3,
     input_shape: arguments.InputShape = None,
     input_buffer: arguments.InputBuffer = "counted",
-    reserve_ram: Annotated[str, typer.Option("--reserve-ram", help="RAM that the application keeps, e.g. 64KiB.")] = "0",
+    reserve_ram: Annotated[
+        str, typer.Option("--reserve-ram", help="RAM that the application keeps, e.g. 64KiB.")
+    ] = "0",
     reserve_flash: Annotated[str, typer.Option("--reserve-flash", help="Flash that the application keeps.")] = "0",
     margin: Annotated[str, typer.Option("--margin", help="Share of RAM and Flash left free, e.g. 10%.")] = "0",
     as_json: arguments.AsJson = False,
-    explain: Annotated[bool, typer.Option("--explain", help="Live tensors at the peak, slack, the proof in words.")] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Live tensors at the peak, slack, the proof in words.")
+    ] = False,
     save: Annotated[
         str | None, typer.Option("--save", metavar="DIR", help="Write fit.json and weights.pt.", show_default=False)
     ] = None,

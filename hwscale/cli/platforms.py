@@ -22,7 +22,13 @@ def list_platforms(as_json: arguments.AsJson = False) -> None:
     loaded = [load_platform(name) for name in platforms()]
     if as_json:
         rows = [
-            {"name": p.name, "core": p.core, "arena_bytes": p.arena_bytes, "flash_bytes": p.flash_bytes, "clock_hz": p.clock_hz}
+            {
+                "name": p.name,
+                "core": p.core,
+                "arena_bytes": p.arena_bytes,
+                "flash_bytes": p.flash_bytes,
+                "clock_hz": p.clock_hz,
+            }
             for p in loaded
         ]
         typer.echo(json.dumps(rows, indent=2))
@@ -63,7 +69,9 @@ def check(target: Target) -> None:
 @app.command("new")
 def new(
     name: Annotated[str, typer.Argument(help="Name of the platform, lower case.")],
-    path: Annotated[str | None, typer.Argument(help="File to write; default NAME.toml here.", show_default=False)] = None,
+    path: Annotated[
+        str | None, typer.Argument(help="File to write; default NAME.toml here.", show_default=False)
+    ] = None,
 ) -> None:
     """Write a commented descriptor to fill in."""
     from hwscale.platform import new_platform

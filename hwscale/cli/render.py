@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from hwscale.budget import show
@@ -37,12 +38,14 @@ def render_fit(fit: Fit, *, explain: bool) -> None:
     console.print(_cost_table(fit))
     for name, target in fit.targets.items():
         console.print(f"  target {name} {show(name, target)}: {100 * fit.distance[name]:+.2f} %")
+    if fit.cost.latency_s is not None:
+        console.print(f"  latency {escape(fit.evidence['latency'])}")
     reserve = ", ".join(f"{name} {format_bytes(size)}" for name, size in fit.reserve.items())
     console.print(f"  reserve: {reserve}; margin {100 * fit.margin:g} %")
     console.print("  " + _proof(fit))
     console.print("  " + _verified(fit.verification))
     for warning in fit.warnings:
-        console.print(f"  [yellow]warning:[/yellow] {warning}")
+        console.print(f"  [yellow]warning:[/yellow] {escape(warning)}")
     if explain:
         _explain(console, fit)
 
@@ -76,8 +79,8 @@ def _cost_table(fit: Fit) -> Table:
 def _remark(fit: Fit, name: str) -> str:
     parts = ["binding"] if name in fit.binding else []
     if name in ("latency", "energy"):
-        parts.append(fit.evidence[name])
-    return "; ".join(parts)
+        parts.append("estimated")
+    return ", ".join(parts)
 
 
 def _proof(fit: Fit) -> str:
@@ -107,7 +110,7 @@ def _explain(console: Console, fit: Fit) -> None:
         console.print("  none binds: the answer sits at the edge of its domain or where the objective turns")
     for name in ("latency", "energy"):
         if fit.cost.quantity(name) is None:
-            console.print(f"  {name}: {fit.evidence[name]}")
+            console.print(f"  {name}: {escape(fit.evidence[name])}")
     console.print()
     console.print("[bold]Certificate[/bold]")
     c = fit.certificate
@@ -146,7 +149,7 @@ def render_cost(report: CostReport, *, explain: bool) -> None:
     for name, label in _LABELS.items():
         value = report.cost.quantity(name)
         if value is not None:
-            table.add_row(label, show(name, value), report.evidence.get(name, "exact"))
+            table.add_row(label, show(name, value), escape(report.evidence.get(name, "exact")))
     table.add_row("params", format_count(report.cost.params), "exact")
     console.print(table)
     if explain:
@@ -188,16 +191,16 @@ def render_family(shown: dict[str, Any]) -> None:
         table.add_column(column)
     for h in shown["hyperparameters"]:
         published = "" if h["published"] is None else f"{h['published'][0]:g} to {h['published'][1]:g}"
-        table.add_row(h["name"], f"{h['default']:g}", _domain(h), published, h["meaning"])
+        table.add_row(h["name"], f"{h['default']:g}", _domain(h), published, escape(h["meaning"]))
     console.print(table)
     options = Table(box=None, padding=(0, 2), show_edge=False)
     for column in ("option", "default", "meaning"):
         options.add_column(column)
     for o in shown["options"]:
-        options.add_row(o["name"], str(o["default"]), o["meaning"])
+        options.add_row(o["name"], str(o["default"]), escape(o["meaning"]))
     console.print(options)
     for source in shown["sources"]:
-        console.print(f"  source: {source}")
+        console.print(f"  source: {escape(source)}")
 
 
 def _domain(h: dict[str, Any]) -> str:
@@ -228,7 +231,9 @@ def render_platform(platform: Platform) -> None:
     """Everything a descriptor says, with sources."""
     console = _console()
     console.print(f"[bold]{platform.name}[/bold]  {platform.part}, {platform.vendor}, {platform.core}")
-    console.print(f"  clock {platform.clock_hz / 1e6:g} MHz ({platform.clock_source.status}: {platform.clock_source.text})")
+    console.print(
+        f"  clock {platform.clock_hz / 1e6:g} MHz ({platform.clock_source.status}: {escape(platform.clock_source.text)})"
+    )
     regions = " + ".join(platform.arena_regions)
     console.print(f"  arena RAM {format_bytes(platform.arena_bytes)}: {regions}")
     if platform.flash is None:
@@ -236,24 +241,27 @@ def render_platform(platform: Platform) -> None:
     else:
         source = platform.flash.source
         size = format_bytes(platform.flash.size_bytes)
-        console.print(f"  Flash {size} {platform.flash.location} ({source.status}: {source.text})")
+        console.print(f"  Flash {size} {platform.flash.location} ({source.status}: {escape(source.text)})")
     table = Table(box=None, padding=(0, 2), show_edge=False)
     for column in ("region", "address", "size", "arena", "status", "source"):
         table.add_column(column)
     for region in platform.ram:
         address = "-" if region.base_address is None else f"0x{region.base_address:08x}"
         arena = "yes" if region.arena else "no"
-        table.add_row(region.name, address, format_bytes(region.size_bytes), arena, region.source.status, region.source.text)
+        table.add_row(
+            region.name, address, format_bytes(region.size_bytes), arena, region.source.status, region.source.text
+        )
     console.print(table)
     for power in platform.power:
-        console.print(f"  power {power.power_mw:g} mW, {power.condition} ({power.source.status}: {power.source.text})")
+        console.print(
+            f"  power {power.power_mw:g} mW, {escape(power.condition)} ({power.source.status}: {escape(power.source.text)})"
+        )
     rates = Table(box=None, padding=(0, 2), show_edge=False)
     for column in ("operator", "rates", "M MAC/s", "status", "source"):
         rates.add_column(column, justify="right" if column == "M MAC/s" else "left")
     for rate in platform.throughput:
         speed = "not supported" if rate.mac_per_s is None else f"{rate.mac_per_s / 1e6:.1f}"
-        rates.add_row(rate.operator, rate.runtime, speed, rate.source.status, rate.source.text)
+        rates.add_row(rate.operator, rate.runtime, speed, rate.source.status, escape(rate.source.text))
     console.print(rates)
     if platform.default_rates:
         console.print(f"  default rates: {platform.default_rates}")
-

@@ -21,9 +21,9 @@ _FIRST = 24
 _RESOLUTIONS = tuple(range(48, 257, 16))
 
 
-def _steps(low: int, high: int, per_unit: int) -> tuple[float, ...]:
+def _steps(low: float, high: float, per_unit: int) -> tuple[float, ...]:
     """Decimal lattice low, low + 1/per_unit, ..., high as the floats nearest to the decimals."""
-    return tuple(n / per_unit for n in range(low * per_unit, high * per_unit + 1))
+    return tuple(n / per_unit for n in range(round(low * per_unit), round(high * per_unit) + 1))
 
 
 class PhiNet:
@@ -32,7 +32,7 @@ class PhiNet:
     name = "phinet"
     hyperparameters: tuple[Hyperparameter, ...] = (
         Hyperparameter("alpha", "line", 0.2, (0.1, 3.0), (0.1, 3.0), "width multiplier of every layer"),
-        Hyperparameter("beta", "box", 1.0, tuple(n / 100 for n in range(50, 201)), (0.4, 1.656), "shape: t_N / t_0"),
+        Hyperparameter("beta", "box", 1.0, _steps(0.4, 1.65, 100), (0.4, 1.656), "shape: t_N / t_0"),
         Hyperparameter("t_zero", "box", 6.0, _steps(2, 8, 20), (2.0, 8.0), "expansion factor at the first block"),
         Hyperparameter(
             "num_layers", "branch", 7, (7, 8, 9), (4, 15), "index of the last block", whole=True, knob=False

@@ -28,7 +28,7 @@ class XiNet:
     name = "xinet"
     hyperparameters: tuple[Hyperparameter, ...] = (
         Hyperparameter("alpha", "line", 1.0, (0.2, 4.0), None, "width multiplier of every layer"),
-        Hyperparameter("beta", "branch", 1.0, (1.0,), (1.0, 1.0), "shape: width of the last stage over its reference"),
+        Hyperparameter("beta", "branch", 1.0, (1.0,), None, "shape: width of the last stage over its reference"),
         Hyperparameter(
             "gamma", "branch", 4, (3, 4, 5, 6), (3.0, 6.0), "compression of every XiConv, int(gamma) counts"
         ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -34,7 +34,7 @@ class Runtime(Protocol):
 
     name: str
     meaning: str
-    evidence: dict[str, str]
+    evidence: Mapping[str, str]
     """Per quantity ("ram", "flash"): exact, bounded or estimated."""
     ram_overhead_bytes: int
     flash_overhead_bytes: int

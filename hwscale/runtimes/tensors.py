@@ -7,7 +7,7 @@ both as buffers. Flash: 1 B per weight after BN folding + 4 B (int32 bias) per o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,15 +21,14 @@ BIAS_BYTES = 4
 class Tensors:
     """See the module docstring; ``strict`` counts paddings and identity pools as buffers of their own."""
 
-    ram_overhead_bytes = 0
-    flash_overhead_bytes = 0
-    rate_set = None
-
     def __init__(self, name: str, *, strict: bool) -> None:
         self.name = name
         self.strict_measure = strict
         self.meaning = "peak of live int8 tensors" + (", padding and identity pools held" if strict else "")
-        self.evidence = {"ram": "exact", "flash": "exact"}
+        self.evidence: Mapping[str, str] = {"ram": "exact", "flash": "exact"}
+        self.ram_overhead_bytes = 0
+        self.flash_overhead_bytes = 0
+        self.rate_set: str | None = None
 
     def lower(self, ops: Sequence[Op]) -> Sequence[Op]:
         if self.strict_measure:

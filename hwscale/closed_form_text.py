@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hwscale.formula import Formula
+    from hwscale.closed_form import Formula
 
 _COSTS = (("flash", "Flash [B]"), ("macs", "MACs"), ("params", "Parameters"))
 _GREEK = {"alpha": r"\alpha", "beta": r"\beta", "gamma": r"\gamma", "t_zero": "t_0"}
@@ -36,7 +36,7 @@ def collected(expression: Any) -> Any:
 
 
 def to_text(formula: Formula, width: int) -> str:
-    """See `hwscale.formula.Formula.text`."""
+    """See `hwscale.closed_form.Formula.text`."""
     question = formula.question
     settings = [f"{name} = {_value(value)}" for name, value in question.settings.values]
     settings += [f"{name} = {value:g}" for name, value in question.fixed.items()]
@@ -98,7 +98,7 @@ def _packed(definitions: Mapping[Any, Any], width: int) -> list[str]:
 
 
 def to_latex(formula: Formula) -> str:
-    """See `hwscale.formula.Formula.latex`."""
+    """See `hwscale.closed_form.Formula.latex`."""
     import sympy
 
     symbols = {s for _, size in formula.ram_terms for s in size.free_symbols}

@@ -15,11 +15,11 @@ from typing import Any, Literal
 
 import numpy as np
 
+from hwscale.closed_form_peak import peak_terms, width_bounds
+from hwscale.closed_form_text import collected, to_latex, to_text
 from hwscale.cost import CostModel, CostTerms, cost_model
 from hwscale.domain import make_domain
 from hwscale.errors import ConfigError
-from hwscale.formula_peak import peak_terms, width_bounds
-from hwscale.formula_text import collected, to_latex, to_text
 from hwscale.formulas import find_family
 from hwscale.formulas.family import Family, Settings, Structure, Widths
 from hwscale.formulas.graph import Graph, total
@@ -52,7 +52,7 @@ class Formula:
 
     ``macs`` [MAC, batch 1], ``params`` [1] and ``flash`` [B] are sympy expressions in width symbols [channels] and the
     input side R [px]. ``ram_terms`` holds (op, live bytes) of every op that can be the peak: a term is left out only with a
-    proof, see `hwscale.formula_peak`. ``blocks`` splits "flash", "macs" and "params" by block in the order of execution.
+    proof, see `hwscale.closed_form_peak`. ``blocks`` splits "flash", "macs" and "params" by block in the order of execution.
     ``definitions`` maps each symbol to an expression in hyperparameters and earlier symbols; empty in the relaxed form,
     whose costs are posynomials in the hyperparameters themselves. ``assumptions`` says, in sentences, where all this holds.
     """
@@ -93,10 +93,9 @@ class Formula:
         return _assemble(reading, widths, structure, {}, ("no width is rounded", *reading.assumptions, *least))
 
     def text(self, width: int = 100) -> str:
-        """For a terminal of ``width`` >= 40 columns: definitions, one RAM term per op, the other costs block by block."""
-        if width < 40:
-            raise ConfigError(f"width = {width}: a formula needs at least 40 columns")
-        return to_text(self, width)
+        """For a terminal of ``width`` columns, taken as 40 if fewer: definitions, one RAM term per op, the other costs block
+        by block."""
+        return to_text(self, max(width, 40))
 
     def latex(self) -> str:
         """One ``align*`` environment (package amsmath) with the definitions and the four costs."""
