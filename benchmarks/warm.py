@@ -15,6 +15,7 @@ from benchmarks.report import Line
 SECTION = "warm call of hwscale.fit(..., verify='none')"
 WARM_UP = 5
 REPEATS = 3
+"""Of every measured call; its median counts."""
 PHINET_BAR_S = 0.150
 XINET_REPEAT_BAR_S = 0.005
 XINET_BETA_BAR_S = 1.0
@@ -35,7 +36,11 @@ class Calls:
     @property
     def note(self) -> str:
         """What else is worth knowing, in one line."""
-        parts = [f"max {max(self.call_s) * 1e3:.1f} ms", f"{len(self.call_s)} budgets", f"{self.domain_size:.3g} points"]
+        parts = [
+            f"max {max(self.call_s) * 1e3:.1f} ms",
+            f"{len(self.call_s)} budgets",
+            f"{self.domain_size:.3g} points",
+        ]
         if self.solver_s:
             parts.append(f"solver {median(self.solver_s) * 1e3:.1f} ms, {median(self.evaluations):.0f} evaluations")
         if self.infeasible:
@@ -55,9 +60,13 @@ def measure(count: int = COUNT, seed: int = SEED) -> list[Line]:
             size = Line(SECTION, "phinet: points of the domain", calls.domain_size, "", PHINET_LEAST_POINTS, True)
             lines.insert(0, size)
     calls = _calls("xinet", count, seed)
-    lines.append(Line(SECTION, "xinet, repeat query: median", median(calls.call_s), "s", XINET_REPEAT_BAR_S, note=calls.note))
+    lines.append(
+        Line(SECTION, "xinet, repeat query: median", median(calls.call_s), "s", XINET_REPEAT_BAR_S, note=calls.note)
+    )
     calls = _calls("xinet", count, seed, platform=hwscale.load_platform(PLATFORM))
-    lines.append(Line(SECTION, "xinet, repeat query, platform loaded before", median(calls.call_s), "s", note=calls.note))
+    lines.append(
+        Line(SECTION, "xinet, repeat query, platform loaded before", median(calls.call_s), "s", note=calls.note)
+    )
     calls = _calls("xinet", count, seed, domain=XINET_BETA)
     name = f"xinet, beta={XINET_BETA['beta']}: median"
     lines.append(Line(SECTION, name, median(calls.call_s), "s", XINET_BETA_BAR_S, note=calls.note))

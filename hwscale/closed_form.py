@@ -17,7 +17,7 @@ import numpy as np
 
 from hwscale.closed_form_peak import peak_terms, width_bounds
 from hwscale.closed_form_text import collected, to_latex, to_text
-from hwscale.cost import CostModel, CostTerms, cost_model
+from hwscale.cost_model import CostModel, CostTerms, cost_model
 from hwscale.domain import make_domain
 from hwscale.errors import ConfigError
 from hwscale.formulas import find_family
@@ -34,8 +34,8 @@ _SIZES_TRIED = 64
 class Question:
     """What a formula was asked for.
 
-    ``fixed`` holds the knobs that are numbers; of these, ``enumerated`` were not given and become symbols in the relaxed
-    form. ``resolution`` is the input side [px], None where it stays the symbol R.
+    ``fixed`` holds the knobs that are numbers; of these, ``enumerated`` were not given and become symbols in the
+    relaxed form. ``resolution`` is the input side [px], None where it stays the symbol R.
     """
 
     family: str
@@ -51,10 +51,11 @@ class Formula:
     """Closed forms of one family; get it from `formula`.
 
     ``macs`` [MAC, batch 1], ``params`` [1] and ``flash`` [B] are sympy expressions in width symbols [channels] and the
-    input side R [px]. ``ram_terms`` holds (op, live bytes) of every op that can be the peak: a term is left out only with a
-    proof, see `hwscale.closed_form_peak`. ``blocks`` splits "flash", "macs" and "params" by block in the order of execution.
-    ``definitions`` maps each symbol to an expression in hyperparameters and earlier symbols; empty in the relaxed form,
-    whose costs are posynomials in the hyperparameters themselves. ``assumptions`` says, in sentences, where all this holds.
+    input side R [px]. ``ram_terms`` holds (op, live bytes) of every op that can be the peak: a term is left out only
+    with a proof, see `hwscale.closed_form_peak`. ``blocks`` splits "flash", "macs" and "params" by block, in the order
+    of execution. ``definitions`` maps each symbol to an expression in hyperparameters and earlier symbols; empty in the
+    relaxed form, whose costs are posynomials in the hyperparameters themselves. ``assumptions`` says, in sentences,
+    where all this holds.
     """
 
     question: Question
@@ -93,8 +94,7 @@ class Formula:
         return _assemble(reading, widths, structure, {}, ("no width is rounded", *reading.assumptions, *least))
 
     def text(self, width: int = 100) -> str:
-        """For a terminal of ``width`` columns, taken as 40 if fewer: definitions, one RAM term per op, the other costs block
-        by block."""
+        """For a terminal of ``width`` columns (40 if fewer): definitions, one RAM term per op, other costs by block."""
         return to_text(self, max(width, 40))
 
     def latex(self) -> str:
@@ -135,9 +135,9 @@ def formula(
     """The exact closed forms of a family for square inputs.
 
     ``fix`` sets options and hyperparameters. Free are the width multiplier, the real hyperparameters (PhiNet's beta and
-    t_zero) and the input side R [px]; those that decide the graph or are enumerated (num_layers, XiNet's beta and gamma)
-    take the family's default. With ``resolution`` fixed the formula is that of this very size, any that the reference
-    network accepts. Raises ConfigError on unknown names and on settings that the reference network cannot build.
+    t_zero) and the input side R [px]; those that decide the graph or are enumerated (num_layers, XiNet's beta and
+    gamma) take the family's default. With ``resolution`` fixed the formula is that of this very size, any that the
+    reference network accepts. Raises ConfigError on unknown names and on settings that network cannot be built with.
     """
     fix = dict(fix or {})
     domain = make_domain(family, fix, in_channels=in_channels, classes=classes)
@@ -165,7 +165,7 @@ def formula(
 
 
 class _Reading:
-    """The symbols that stand for a question's hyperparameters and input side; ConfigError where no size can be built."""
+    """Symbols for a question's hyperparameters and input side; ConfigError where no size can be built."""
 
     def __init__(self, question: Question) -> None:
         import sympy

@@ -1,9 +1,9 @@
 """Which RAM terms can be the peak: the others are dropped by proof, never by sampling.
 
 All symbols are positive, so a term is never above another one if no monomial of the difference is negative. Negative
-monomials may be paid for by larger ones: R and gamma are at least their smallest values, a width at least 1 channel, and rounding down
-leaves e.g. ``floor(E/6) <= E`` and ``2 floor(24 alpha) <= floor(48 alpha) <= 3 floor(24 alpha)``. The largest of several
-terms is at least any weighted mean of them, so two terms together may rule out a third.
+monomials may be paid for by larger ones: R and gamma are at least their smallest values, a width is at least 1 channel,
+and rounding down leaves e.g. ``floor(E/6) <= E`` and ``2 floor(24 alpha) <= floor(48 alpha) <= 3 floor(24 alpha)``. The
+largest of several terms is at least any weighted mean of them, so two terms together may rule out a third.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hwscale.cost import CostModel, cost_model
+from hwscale.cost_model import CostModel, cost_model
 from hwscale.domain import Domain, Interval, make_domain
 from hwscale.errors import ConfigError
 from hwscale.formulas import find_family

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hwscale.cost import CostArrays
+from hwscale.cost_model import CostArrays
 from hwscale.objectives import Objective
 from hwscale.space import Group, Space
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hwscale.cost import CostArrays, CostModel, cost_model
+from hwscale.cost_model import CostArrays, CostModel, cost_model
 from hwscale.domain import Domain, Interval
 from hwscale.errors import ConfigError
 from hwscale.formulas import find_family

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from hwscale.cost import CostArrays
+from hwscale.cost_model import CostArrays
 from hwscale.problem import Candidate, Problem, candidates
 from hwscale.solve.solution import TOLERANCE, Incumbent, Solution, proven
 from hwscale.space import Group, Space

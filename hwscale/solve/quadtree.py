@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from hwscale.cost import CostArrays
+from hwscale.cost_model import CostArrays
 from hwscale.problem import Problem, candidates
 from hwscale.solve.line import Lines
 from hwscale.solve.solution import TOLERANCE, Incumbent, Solution, proven

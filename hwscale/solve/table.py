@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hwscale.cost import CostArrays
+from hwscale.cost_model import CostArrays
 from hwscale.problem import Problem
 from hwscale.solve.exhaustive import offer
 from hwscale.solve.solution import TOLERANCE, Incumbent, Solution, proven
