@@ -32,6 +32,8 @@ class Output(Enum):
     """Into a buffer of its own, unless the op returns its operand's shape and so does nothing."""
     FOLDED_INTO_CONV = auto()
     """Nowhere if only convolutions read it: they pad as they go."""
+    OPERAND = auto()
+    """The operand itself: evaluation runs nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,7 @@ def _batch_norm(module: nn.BatchNorm1d | nn.BatchNorm2d, output_shape: Shape) ->
 
 
 FREE = Price(Output.IN_PLACE)
+ABSENT = Price(Output.OPERAND)
 ADD = Price(Output.IN_PLACE, kind="add")
 MUL = Price(Output.IN_PLACE, kind="mul")
 MAX_POOL = Price(Output.NEW, kind="max_pool")
@@ -123,8 +126,8 @@ PLAIN_MODULES: dict[type[nn.Module], Price] = {
     nn.Sigmoid: FREE,
     nn.Hardsigmoid: FREE,
     nn.Softmax: FREE,
-    nn.Dropout: FREE,
-    nn.Dropout2d: FREE,
+    nn.Dropout: ABSENT,
+    nn.Dropout2d: ABSENT,
     nn.Flatten: FREE,
     nn.Identity: FREE,
 }

@@ -3,8 +3,8 @@
 Counting rules, batch 1 and one byte per activation; MACs in ``handlers``:
 
 * The image and the output of every convolution, fully connected layer, pool and explicit pad is a buffer. Batch
-  normalisation, activations, dropout, reshapes, add and mul work in place on an operand that dies there and has the
-  size of the result; where there is none, they allocate.
+  normalisation, activations, reshapes, add and mul work in place on an operand that dies there and has the
+  size of the result; where there is none, they allocate. Dropout is absent in evaluation.
 * While an op runs its operands, its result and whatever a later op reads are alive. Ops run in the order of the
   program. Weights and scratch memory are not RAM here.
 * Flash is 1 B per weight and 4 B per output channel (an int32 bias, whether or not torch has one) of every executed
@@ -73,7 +73,7 @@ def measure(
             continue
         operands = [operand for operand in step.operands if operand in buffers]
         elided = not strict and _does_nothing(step, price.output, steps)
-        if elided:
+        if elided or price.output is Output.OPERAND:
             buffers.share(step.value, operands[0])
         elif price.output is Output.IN_PLACE:
             buffers.overwrite(step.value, step.elements, operands, number[step.value])
