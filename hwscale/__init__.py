@@ -30,25 +30,21 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_PUBLIC = {
-    "build": "hwscale.api",
-    "cost": "hwscale.api",
-    "families": "hwscale.api",
-    "fit": "hwscale.api",
-    "verify": "hwscale.api",
-    "formula": "hwscale.closed_form",
-    "ConfigError": "hwscale.errors",
-    "HwscaleError": "hwscale.errors",
-    "InfeasibleError": "hwscale.errors",
-    "PlatformError": "hwscale.errors",
-    "UnsupportedOpError": "hwscale.errors",
-    "VerificationError": "hwscale.errors",
-    "Platform": "hwscale.platform",
-    "load_platform": "hwscale.platform",
-    "platforms": "hwscale.platform",
-    "Fit": "hwscale.result",
+_HOMES = {
+    "hwscale.api": ("build", "cost", "families", "fit", "verify"),
+    "hwscale.closed_form": ("formula",),
+    "hwscale.errors": (
+        "ConfigError",
+        "HwscaleError",
+        "InfeasibleError",
+        "PlatformError",
+        "UnsupportedOpError",
+        "VerificationError",
+    ),
+    "hwscale.platform": ("Platform", "load_platform", "platforms"),
+    "hwscale.result": ("Fit",),
 }
-__all__ = [*_PUBLIC, "__version__"]
+_PUBLIC = {name: module for module, names in _HOMES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
@@ -61,4 +57,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted([*_PUBLIC, "__version__"])

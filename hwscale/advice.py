@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from hwscale.formulas.family import Family
-from hwscale.objectives import Objective
+from hwscale.objectives import BAND, Objective
 
-R_PATH_RANGE = (0.6, 1.5)
+R_PATH_RANGE = (BAND, 1.5)
 """Published networks keep their resolution within these multiples of r_path(MACs)."""
 SMALLEST_PUBLISHED = 96
 

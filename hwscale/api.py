@@ -16,7 +16,7 @@ from hwscale.configuration import Configuration, configure, pinned
 from hwscale.domain import make_domain
 from hwscale.errors import ConfigError, nearest
 from hwscale.formulas import FAMILIES
-from hwscale.objectives import Objective, find_objective
+from hwscale.objectives import BAND, Objective, find_objective
 from hwscale.platform import Platform, load_platform
 from hwscale.problem import FEMTO, Candidate, Problem
 from hwscale.result import Cost, CostReport, Fit, described
@@ -101,6 +101,14 @@ def fit(
     where = None if platform is None else load_platform(platform)
     declared = make_domain(net, fix, domain, classes=classes, in_channels=in_channels, input_shape=input_shape)
 
+    if (
+        goal.name == "balanced"
+        and goal.c
+        and input_shape is None
+        and "resolution" not in {**(fix or {}), **(domain or {})}
+    ):
+        goal = replace(goal, band=BAND)  # who leaves the resolution to us gets one that published networks use
+
     space = make_space(declared, runtime, input_buffer == "external")
     timing = make_timing(where, wanted, _kinds(space))
     # a target stands in for the platform's limit of that name
@@ -139,6 +147,7 @@ def fit(
             FAMILIES[net], goal, chosen.hyperparameters, solution.best.resolution, solution.best.macs, budget.limits
         ),
         targets=ceilings.limits,
+        problem=problem,
     )
     if verify == "none":
         return found

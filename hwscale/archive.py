@@ -78,7 +78,7 @@ def load(directory: str | Path) -> tuple[dict[str, Any], nn.Module]:
         network.load_state_dict(weights)
     except FileNotFoundError:
         raise ConfigError(f"{path}: {WEIGHTS_FILE} is missing; save the fit again") from None
-    except Exception as error:  # torch raises many kinds for a damaged or foreign file
+    except Exception as error:  # noqa: BLE001 - torch raises many kinds for a damaged or foreign file
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise VerificationError(f"{path / WEIGHTS_FILE} does not hold the weights of this network: {first}") from None
     return record, network

@@ -3,6 +3,8 @@
 `balanced` (default): J = ln M - c ln(r / r_path(M))^2 with r_path(M) = r0 (M / 1e8)^(1/4) px, M MACs, r = sqrt(H W).
 MACs alone drive the optimum to tiny inputs with huge widths whenever Flash does not bind; J costs at most 0.17 points of mean
 regret on published MobileNet grids and caps that degeneration (constants fitted on MobileNetV1, tested on V2, and back).
+J alone still lets the ratio r / r_path slide to about 0.5 where RAM is the only budget and the domain is wide, so where the
+resolution is left to hwscale, `balanced` also keeps r >= 0.6 r_path(M), the edge of published practice (`BAND`).
 `macs` is AtomNet's zero-cost proxy; `params` the parameter count.
 """
 
@@ -20,6 +22,8 @@ from hwscale.errors import ConfigError, nearest
 
 Floats = npt.NDArray[np.float64]
 NO_TURN = 2.0**62
+BAND = 0.6
+"""Smallest resolution, as a share of r_path(MACs), among published networks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +32,8 @@ class Objective:
 
     ``metric`` is the integer cost it reads, "macs" or "params". Contract, on which every proof rests and which tests check
     per resolution: the score strictly rises with the metric up to `turning_point` and falls after it.
-    ``r0`` [px at 100 M MACs] and ``c`` are the parameters of `balanced`; c = 0 is the logarithm of the metric.
+    ``r0`` [px at 100 M MACs] and ``c`` are the parameters of `balanced`; c = 0 is the logarithm of the metric. ``band`` > 0
+    turns the score down where the resolution is below ``band`` x r_path(metric).
     """
 
     name: str
@@ -36,6 +41,7 @@ class Objective:
     meaning: str
     r0: float = 0.0
     c: float = 0.0
+    band: float = 0.0
 
     @property
     def plain(self) -> bool:
@@ -46,7 +52,9 @@ class Objective:
         """The score of one configuration; ``resolution`` = sqrt(H W) [px]."""
         if self.plain:
             return metric
-        return math.log(metric) - self.c * math.log(resolution / self.r_path(metric)) ** 2
+        score = math.log(metric) - self.c * math.log(resolution / self.r_path(metric)) ** 2
+        cap = float(self._cap(resolution))
+        return score if metric <= cap else score - 1.0 - 10.0 * math.log(metric / cap)
 
     def scores(self, metric: Any, resolution: Any) -> Floats:
         """`score` on arrays; equal to it within a few ulp."""
@@ -56,7 +64,11 @@ class Objective:
         logs = np.log(np.maximum(values, 1.0))
         offset = np.log(resolution / self.r0) + 0.25 * math.log(1e8)
         scored: Floats = logs - self.c * (offset - 0.25 * logs) ** 2
-        return scored
+        if self.band == 0:
+            return scored
+        cap = self._cap(resolution)
+        # a step and a slope steeper than any rise of the logarithm: beyond the band more MACs never pay
+        return np.where(values <= cap, scored, scored - 1.0 - 10.0 * (logs - np.log(cap)))
 
     def bounds(self, metric: Any, resolution: Any) -> Floats:
         """Largest score at this resolution over all metrics up to ``metric``."""
@@ -68,9 +80,16 @@ class Objective:
 
     def turning_points(self, resolution: Any) -> Any:
         """The metric up to which the score rises: dJ/dlnM = 1 + c/2 ln(r / r_path(M)) = 0."""
-        if self.c == 0:
-            return np.full(np.shape(resolution), NO_TURN)
-        return np.minimum(1e8 * (np.asarray(resolution, np.float64) / self.r0 * math.exp(2 / self.c)) ** 4, NO_TURN)
+        sides = np.asarray(resolution, np.float64)
+        turn = 1e8 * (sides / self.r0 * math.exp(2 / self.c)) ** 4 if self.c else np.full(np.shape(sides), NO_TURN)
+        return np.minimum(np.minimum(turn, NO_TURN), self._cap(sides))
+
+    def _cap(self, resolution: Any) -> Any:
+        """The metric at which ``resolution`` is ``band`` x r_path."""
+        sides = np.asarray(resolution, np.float64)
+        if self.band == 0:
+            return np.full(np.shape(sides), NO_TURN)
+        return 1e8 * (sides / (self.band * self.r0)) ** 4
 
 
 def balanced(r0: float = 160.0, c: float = 1.5) -> Objective:

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from hwscale.configuration import Configuration, LiveTensor
 from hwscale.ledger import OpRecord
+from hwscale.problem import Problem
 from hwscale.solve.solution import Certificate
 from hwscale.verification import NOT_VERIFIED, Verification
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from hwscale.neighbours import Neighbour
 
 FIT_SCHEMA = "hwscale.fit/1"
 COST_SCHEMA = "hwscale.cost/1"
@@ -104,6 +107,7 @@ class Fit:
     peak_op: str
     live: tuple[LiveTensor, ...]
     warnings: tuple[str, ...]
+    problem: Problem = field(repr=False)
     targets: Mapping[str, float] = field(default_factory=dict)
     verification: Verification = NOT_VERIFIED
 
@@ -121,6 +125,14 @@ class Fit:
     def input_shape(self) -> tuple[int, int, int]:
         """(C, H, W)."""
         return self.configuration.input_shape
+
+    def neighbours(self) -> tuple[Neighbour, ...]:
+        """The proven best at the next smaller and the next larger resolution of the domain."""
+        from hwscale.neighbours import neighbours
+
+        if self.problem.space.domain.input_size is not None:
+            return ()
+        return neighbours(self.problem, self.configuration.values["resolution"])
 
     @property
     def slack(self) -> dict[str, float]:

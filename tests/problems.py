@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from hwscale.domain import make_domain
-from hwscale.objectives import balanced, find_objective
+from hwscale.objectives import BAND, balanced, find_objective
 from hwscale.problem import Problem
 from hwscale.space import make_space
 
@@ -43,6 +44,9 @@ PROBLEMS: dict[str, Callable[[], Problem]] = {
     "phinet, tiny alpha, residual in block 0": lambda: phinet("macs", {"ram": 24 * KIB}, alpha=(0.01, 0.2)),
     "phinet, objective turns inside the domain": lambda: Problem(
         phinet("macs", {}).space, balanced(r0=2000.0, c=3.0), {"ram": 400 * KIB}, RATES_FS
+    ),
+    "phinet, the band of published practice binds": lambda: Problem(
+        phinet("macs", {}).space, replace(balanced(), band=BAND), {"ram": 400 * KIB}, RATES_FS
     ),
     "xinet, RAM and Flash bind": lambda: xinet("macs", {"ram": 100 * KIB, "flash": 300 * KIB}),
     "xinet, balanced": lambda: xinet("balanced", {"ram": 100 * KIB}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,17 +11,21 @@ import pytest
 from hwscale.domain import make_domain
 from hwscale.errors import ConfigError
 from hwscale.formulas import FAMILIES
-from hwscale.objectives import OBJECTIVES, balanced, find_objective
+from hwscale.objectives import BAND, OBJECTIVES, balanced, find_objective
 from hwscale.runtimes import RUNTIMES
 from hwscale.space import make_space
 
+EACH = {
+    **{name: make() for name, make in OBJECTIVES.items()},
+    "balanced within the band": replace(balanced(), band=BAND),
+}
 RESOLUTIONS = (32.0, 48.0, 96.0, 160.0, 256.0)
 
 
-@pytest.mark.parametrize("name", OBJECTIVES)
+@pytest.mark.parametrize("name", EACH)
 @pytest.mark.parametrize("resolution", RESOLUTIONS)
 def test_score_rises_up_to_the_turning_point_and_falls_after_it(name: str, resolution: float) -> None:
-    objective = OBJECTIVES[name]()
+    objective = EACH[name]
     metric = np.unique(np.geomspace(1e4, 1e12, 4000).astype(np.int64))
     scores = np.array([objective.score(int(m), resolution) for m in metric])
     turn = float(objective.turning_points(resolution))
@@ -28,18 +33,18 @@ def test_score_rises_up_to_the_turning_point_and_falls_after_it(name: str, resol
     assert (np.diff(scores[metric > turn]) < 0).all()
 
 
-@pytest.mark.parametrize("name", OBJECTIVES)
+@pytest.mark.parametrize("name", EACH)
 @pytest.mark.parametrize("resolution", RESOLUTIONS)
 def test_bound_holds_for_every_smaller_metric(name: str, resolution: float) -> None:
-    objective = OBJECTIVES[name]()
+    objective = EACH[name]
     metric = np.geomspace(1e4, 1e12, 300).astype(np.int64)
     best_so_far = np.maximum.accumulate(objective.scores(metric, resolution))
     assert (objective.bounds(metric, resolution) >= best_so_far - 1e-12).all()
 
 
-@pytest.mark.parametrize("name", OBJECTIVES)
+@pytest.mark.parametrize("name", EACH)
 def test_array_scores_equal_scalar_scores(name: str) -> None:
-    objective = OBJECTIVES[name]()
+    objective = EACH[name]
     metric = np.array([123_456, 1_000_003, 98_765_432, 10**9])
     scalar = [objective.score(int(m), 112.0) for m in metric]
     assert objective.scores(metric, 112.0) == pytest.approx(scalar, rel=1e-14)
@@ -56,6 +61,15 @@ def test_balanced_turns_where_its_derivative_vanishes() -> None:
     # dJ/dlnM = 1 + c/2 ln(r / r_path(M)) = 0  <=>  r = r_path(M) exp(-2/c) = 0.264 r_path(M) at c = 1.5
     for resolution, macs in ((48, 1.7e8), (96, 2.7e9)):
         assert float(balanced().turning_points(resolution)) == pytest.approx(macs, rel=0.03)
+
+
+def test_the_band_begins_where_the_resolution_is_0_6_of_the_path() -> None:
+    banded = replace(balanced(), band=BAND)
+    for resolution in RESOLUTIONS:
+        cap = float(banded.turning_points(resolution))
+        assert resolution / banded.r_path(cap) == pytest.approx(0.6, rel=1e-12)
+        assert banded.score(int(cap), resolution) == balanced().score(int(cap), resolution)
+        assert banded.score(int(cap) + 1, resolution) < banded.score(int(cap), resolution) - 1 + 1e-6
 
 
 def test_without_curvature_balanced_ranks_like_macs() -> None:

@@ -114,5 +114,5 @@ def command(
         from hwscale.cli.render import render_fit
 
         render_fit(answer, explain=explain)
-    if answer.certificate.status.value != "optimal":
+    if answer.certificate.status != "optimal":
         raise typer.Exit(5)

@@ -46,8 +46,20 @@ def render_fit(fit: Fit, *, explain: bool) -> None:
     console.print("  " + _verified(fit.verification))
     for warning in fit.warnings:
         console.print(f"  [yellow]warning:[/yellow] {escape(warning)}")
+    if explain or fit.warnings:
+        _neighbours(console, fit)
     if explain:
         _explain(console, fit)
+
+
+def _neighbours(console: Console, fit: Fit) -> None:
+    """What one step in resolution would give; an answer outside published practice is best judged beside them."""
+    for other in fit.neighbours():
+        knobs = "  ".join(f"{name}={value}" for name, value in other.hyperparameters.items())
+        score = f"{fit.objective} {other.objective - fit.certificate.objective:+.4g}"
+        console.print(
+            f"  neighbour: {knobs}: {format_count(other.macs)} MACs, RAM {format_bytes(other.ram_bytes)}, {score}"
+        )
 
 
 def _cost_table(fit: Fit) -> Table:
@@ -86,7 +98,7 @@ def _remark(fit: Fit, name: str) -> str:
 def _proof(fit: Fit) -> str:
     c = fit.certificate
     counted = f"{c.evaluations:,} evaluations, {c.domain_size:,} candidates, {c.seconds:.2f} s"
-    if c.status.value == "optimal":
+    if c.status == "optimal":
         return f"[green]proven best[/green] by {c.method}: gap {c.gap:g}, {counted}"
     return f"[yellow]feasible, not proven best[/yellow] by {c.method}: {counted}"
 

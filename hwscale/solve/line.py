@@ -44,6 +44,12 @@ class Lines:
             low, top = np.where(met, low, middle), np.where(met, middle, top)
         return top
 
+    def before_peak(self, group: Group, root: Ints, box: Ints, high: Ints) -> Ints:
+        """Largest alpha index not past the score's turning point, which ``high`` is past; 0 if every one is."""
+        resolutions = group.resolutions[root]
+        after = self.first(group, root, box, high, lambda costs: self.problem.past_peak(costs, resolutions))
+        return np.maximum(after - 1, 0)
+
     def largest(self, group: Group, root: Ints, box: Ints, ceiling: Ints) -> tuple[Ints, CostArrays]:
         """Per row the largest feasible alpha index up to ``ceiling`` (-1: none) and the cost there.
 

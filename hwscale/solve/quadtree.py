@@ -141,13 +141,11 @@ class _Search:
 
     def _peaks(self, group: Group, root: Ints, high: Ints, box: Ints) -> None:
         """Offer the two alphas around the peak of lines whose score falls again before ``high``, not below the floors."""
-        resolutions = group.resolutions[root]
-
-        after = self.lines.first(group, root, box, high, lambda costs: self.problem.past_peak(costs, resolutions))
-        floor = np.zeros_like(after)
+        before = self.lines.before_peak(group, root, box, high)
+        floor = np.zeros_like(before)
         if self.problem.floors:
             floor = self.lines.first(group, root, box, high, self.problem.above_floors)
-        for alpha in (np.maximum(after - 1, floor), np.maximum(after, floor)):
+        for alpha in (np.maximum(before, floor), np.maximum(np.minimum(before + 1, high), floor)):
             self._offer(group, root, alpha, box, self.lines.costs(group, root, alpha, box))
 
     def _offer(self, group: Group, root: Ints, alpha: Ints, box: Ints, costs: CostArrays) -> None:

@@ -87,11 +87,16 @@ def _repair(problem: Problem, group: Group, tops: list[_Smooth], incumbent: Incu
         [[int(np.argmin(np.abs(v - at))) for v, at in zip(lattices, top.box, strict=True)] for top in tops], np.int64
     ).reshape(len(tops), len(lattices))
     last = np.array(group.box_shape, np.int64) - 1
-    pattern = np.array(list(product(REACH, repeat=len(lattices))), np.int64).reshape(-1, len(lattices))
+    steps = list(product(REACH, repeat=len(lattices)))
+    pattern = np.array(steps, np.int64).reshape(len(steps), len(lattices))
     for _ in range(ROUNDS):
-        box = np.clip(centre[:, None, :] + pattern, 0, last).reshape(-1, len(lattices))
+        box = np.clip(centre[:, None, :] + pattern, 0, last).reshape(len(tops) * len(steps), len(lattices))
         root = np.repeat(roots, len(pattern))
         alpha, costs = lines.largest(group, root, box, group.counts[root] - 1)
+        over = np.flatnonzero(problem.past_peak(costs, group.resolutions[root]) & (alpha >= 0))
+        if len(over):
+            alpha[over] = lines.before_peak(group, root[over], box[over], alpha[over])
+            costs = lines.costs(group, root, np.maximum(alpha, 0), box)
         score = np.where(alpha >= 0, problem.scores(costs, group.resolutions[root]), -np.inf).reshape(len(tops), -1)
         chosen = score.argmax(axis=1)
         rows = np.arange(len(tops)) * len(pattern) + chosen
@@ -119,10 +124,11 @@ class _Costs:
         exact = {"alpha": float(self.root.alphas[-1]), **self.fixed}
         exact |= {name: float(lattice[0]) for name, lattice in group.boxes.items()}
         _, self.structure = self.model.graph(exact, self.root.height, self.root.width)
+        self.turn = float(problem.objective.turning_points(group.resolutions[root]))
         self._at: dict[bytes, tuple[float, Floats, tuple[str, ...]]] = {}
 
     def __call__(self, x: Floats) -> tuple[float, Floats, tuple[str, ...]]:
-        """(ln of the objective's metric, ln(limit / cost) per constraint, limit of each constraint)."""
+        """(ln of the objective's metric, ln(limit / cost) per constraint, limit of each: "" for the turning point)."""
         key = x.tobytes()
         if key not in self._at:
             knobs: dict[str, Any] = dict(zip(self.names, np.exp(x).tolist(), strict=True)) | self.fixed
@@ -141,9 +147,10 @@ class _Costs:
                     values.append(
                         (name, float({"flash": terms.flash_bytes, "macs": terms.macs, "params": terms.params}[name]))
                     )
-            slack = np.array([math.log(self.problem.limits[name] / value) for name, value in values])
             metric = terms.macs if self.problem.objective.metric == "macs" else terms.params
-            self._at[key] = math.log(metric), slack, tuple(name for name, _ in values)
+            slack = [math.log(self.problem.limits[name] / value) for name, value in values]
+            slack.append(math.log(self.turn / metric))  # beyond the turning point more of the metric scores less
+            self._at[key] = math.log(metric), np.array(slack), (*(name for name, _ in values), "")
         return self._at[key]
 
 
@@ -162,7 +169,7 @@ def _smooth(problem: Problem, group: Group, root: int) -> _Smooth | None:
             start,
             method="SLSQP",
             bounds=list(zip(low, high, strict=True)),
-            constraints=[{"type": "ineq", "fun": lambda x: costs(x)[1]}] if problem.limits else [],
+            constraints=[{"type": "ineq", "fun": lambda x: costs(x)[1]}],
             options={"maxiter": 60, "ftol": 1e-7},
         )
     x = np.clip(result.x, low, high)
@@ -173,6 +180,7 @@ def _smooth(problem: Problem, group: Group, root: int) -> _Smooth | None:
         return None
     multipliers: dict[str, float] = {}
     for name, value in zip(names, getattr(result, "multipliers", ()), strict=False):
-        multipliers[name] = multipliers.get(name, 0.0) + float(value)
+        if name:
+            multipliers[name] = multipliers.get(name, 0.0) + float(value)
     score = problem.objective.score(round(math.exp(metric)), float(group.resolutions[root]))
     return _Smooth(group, root, score, tuple(np.exp(x[1:]).tolist()), multipliers)

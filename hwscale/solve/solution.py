@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
 
 import numpy as np
 
@@ -15,7 +15,7 @@ TOLERANCE = 1e-9
 discarded before the exact comparison at the end."""
 
 
-class Status(Enum):
+class Status(StrEnum):
     """Whether the answer is proven best; the values are what the certificate prints."""
 
     OPTIMAL = "optimal"
