@@ -24,7 +24,7 @@ from hwscale.runtimes import find_runtime
 from hwscale.solve import solve
 from hwscale.solve.infeasible import explain
 from hwscale.solve.targets import solve_targets
-from hwscale.space import Space, make_space
+from hwscale.space import make_space
 from hwscale.units import parse_bytes
 from hwscale.verification import Verification, compare
 
@@ -110,7 +110,7 @@ def fit(
         goal = replace(goal, band=BAND)  # who leaves the resolution to us gets one that published networks use
 
     space = make_space(declared, runtime, input_buffer == "external")
-    timing = make_timing(where, wanted, _kinds(space))
+    timing = make_timing(where, wanted, space.kinds)
     # a target stands in for the platform's limit of that name
     kept = (reserve["ram"], reserve["flash"], margin)
     budget = make_budget(where, wanted, timing, {**caps, **aims}, *kept)
@@ -241,15 +241,6 @@ def families() -> tuple[str, ...]:
 def _choose(name: str, given: str, allowed: Sequence[str]) -> None:
     if given not in allowed:
         raise ConfigError(f"unknown {name} {given!r}; {nearest(str(given), allowed)}")
-
-
-def _kinds(space: Space) -> set[str]:
-    """Operator kinds that the space's networks run."""
-    first = np.zeros(1, np.int64)
-    kinds: set[str] = set()
-    for group in space.groups:
-        kinds |= set(group.costs(first, first, tuple(first for _ in group.box_shape)).macs_by_kind)
-    return kinds
 
 
 def _values(best: Candidate) -> dict[str, Any]:

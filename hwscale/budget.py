@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -104,7 +104,7 @@ def parse_limits(given: Mapping[str, Any] | None, word: str = "limit") -> dict[s
     return found
 
 
-def make_timing(platform: Platform | None, runtime: Runtime, kinds: set[str]) -> Timing:
+def make_timing(platform: Platform | None, runtime: Runtime, kinds: Collection[str]) -> Timing:
     """Rates for these operator kinds: the runtime's own where the platform has them, its default set for `tensors`."""
     if platform is None:
         return Timing()

@@ -84,7 +84,6 @@ class CostModel:
         self.external_input = external_input
         self._plans: dict[Structure, Plan] = {}
         self._kernels: dict[tuple[Any, ...], tuple[Kernel, tuple[str, ...]]] = {}
-        self._guess: Structure | None = None
 
     def terms(self, graph: Graph, structure: Structure) -> CostTerms:
         """Apply the runtime's memory and Flash rules to a graph, whatever its reading."""
@@ -144,27 +143,32 @@ class CostModel:
         return NetworkRecord(terms.params, terms.macs, peak, terms.flash_bytes, ops)
 
     def many(
-        self, knobs: Mapping[str, npt.NDArray[np.float64]], height: Any, width: Any, map_structure: Structure
+        self,
+        knobs: Mapping[str, npt.NDArray[np.float64]],
+        height: Any,
+        width: Any,
+        map_structure: Structure,
+        width_structure: Structure | None = None,
     ) -> CostArrays:
         """Exact costs of configurations that are valid and share ``map_structure``; knob arrays of one length.
 
         ``height`` and ``width`` are ints, or one and the same int64 array for square inputs of many sizes.
+        ``width_structure`` is what most rows have, where the caller knows: rows that differ are computed once more.
         """
-        if self._guess is None:
-            self._guess = tuple(False for _ in self._flags(tuple(knobs)))
-        costs, flags = self._replay(self._guess, knobs, height, width, map_structure)
-        guess = np.array(self._guess, np.bool_)[:, None]
-        if (flags == guess).all():
+        if width_structure is None:
+            width_structure = tuple(False for _ in self._flags(tuple(knobs)))
+        costs, flags = self._replay(width_structure, knobs, height, width, map_structure)
+        if (flags == np.array(width_structure, np.bool_)[:, None]).all():
             return costs
-        patterns, which = np.unique(flags, axis=1, return_inverse=True)
+        codes, first, which = np.unique((1 << np.arange(len(flags))) @ flags, return_index=True, return_inverse=True)
         parts, places = [], []
-        for n, pattern in enumerate(patterns.T):
+        for n in range(len(codes)):
             rows = np.flatnonzero(which == n)
             some = {name: values[rows] for name, values in knobs.items()}
             h = height[rows] if isinstance(height, np.ndarray) else height
             w = h if width is height else width
-            self._guess = tuple(map(bool, pattern))
-            parts.append(self._replay(self._guess, some, h, w, map_structure)[0])
+            pattern = tuple(bool(flag) for flag in flags[:, first[n]])
+            parts.append(self._replay(pattern, some, h, w, map_structure)[0])
             places.append(rows)
         return CostArrays.joined(parts)[np.argsort(np.concatenate(places), kind="stable")]
 

@@ -9,13 +9,15 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from hwscale.errors import PlatformError, nearest
-from hwscale.platform_check import SCHEMA, STATUSES, TABLES, TEXT, TOP, Document, Key, Place, Severity, examine, judge
+from hwscale.platform_check import STATUSES, TOP, Document, Place, Severity, examine, judge
+from hwscale.platform_schema import platform_schema as platform_schema
+from hwscale.platform_schema import template
 
 _LARGEST_FILE = 1024**2
 _MULTILINE = re.compile(r'""".*?"""|\'\'\'.*?\'\'\'', re.DOTALL)
@@ -222,6 +224,16 @@ def load_platform(name_or_path: str | Path | Platform) -> Platform:
     if isinstance(name_or_path, Platform):
         return name_or_path
     file = _locate(name_or_path)
+    try:
+        found = file.stat()
+    except (OSError, ValueError):
+        return _loaded(file, 0, 0)  # the reader says what is wrong with it
+    return _loaded(file, found.st_mtime_ns, found.st_size)
+
+
+@lru_cache(maxsize=64)
+def _loaded(file: Path, modified_ns: int, size: int) -> Platform:
+    """The platform in ``file``, read again only when the file has changed."""
     clean, findings = _inspect(file)
     if errors := [finding for finding in findings if finding.severity == "error"]:
         raise PlatformError(str(errors[0]))
@@ -253,56 +265,10 @@ def new_platform(name: str, path: str | Path) -> Path:
         raise PlatformError(f"{file}: a descriptor is a .toml file; write to {file.name or name}.toml for example")
     try:
         with file.open("x", encoding="utf-8") as stream:
-            stream.write(_template(name, file))
+            stream.write(template(name, (file.parent / "platform.schema.json").is_file()))
     except (OSError, ValueError) as error:  # a file that exists is one of them: mode x never overwrites
         raise PlatformError(f"{file}: cannot be written ({_reason(error)}); choose another path") from None
     return file
-
-
-def platform_schema() -> Document:
-    """JSON Schema (draft 2020-12) of a descriptor, for editors; platforms/platform.schema.json is a copy of it."""
-    properties = _properties(TOP)
-    for name, table in TABLES.items():
-        one = {"type": "object", "properties": _properties(table.keys), **_closed(table.keys)}
-        whole: Document = {"type": "array", "items": one, "minItems": int(table.required)} if table.repeated else one
-        properties[name] = {"description": table.meaning, **whole}
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": f"{SCHEMA}: a microcontroller as hwscale reads it",
-        "type": "object",
-        "properties": properties,
-        **_closed({**TOP, **TABLES}),
-    }
-
-
-def _properties(keys: Mapping[str, Key]) -> Document:
-    return {name: {"description": f"{key.meaning} ({key.kind.wants})", **key.kind.rule} for name, key in keys.items()}
-
-
-def _closed(entries: Mapping[str, Any]) -> Document:
-    return {"required": [name for name, entry in entries.items() if entry.required], "additionalProperties": False}
-
-
-def _template(name: str, file: Path) -> str:
-    lines = ["#:schema ./platform.schema.json"] if (file.parent / "platform.schema.json").is_file() else []
-    lines += ["# Fill in every 0 and every empty text, uncomment what else is known; platforms/README.md explains it."]
-    lines += _template_keys(TOP, {"name": f'"{name}"'}, False)
-    for header, table in TABLES.items():
-        later = header not in ("clock", "flash", "ram")  # those say what fits; the rest is rarely at hand at first
-        more = "; repeat it for each" if table.repeated else ""
-        lines += ["", f"{'# ' * later}{table.header(header)}  # {table.meaning}{more}"]
-        lines += _template_keys(table.keys, {}, later)
-    return "\n".join(lines) + "\n"
-
-
-def _template_keys(keys: Mapping[str, Key], given: Mapping[str, str], later: bool) -> list[str]:
-    lines = []
-    for name, key in keys.items():
-        mark, remark = ("", "") if key.required else ("# ", "optional: ")
-        wants = "" if key.kind is TEXT else f"; {key.kind.wants}"
-        entry = f"{'# ' if later else mark}{name} = {given.get(name, key.kind.blank)}"
-        lines.append(f"{entry:36}  # {remark}{key.meaning}{wants}")
-    return lines
 
 
 def _descriptors() -> Path:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import product
 from typing import Any
 
@@ -44,9 +44,17 @@ class Root:
 class Group:
     """Roots evaluated together: one cost model, one map structure; candidates are (root, alpha index, box indices)."""
 
-    def __init__(self, model: CostModel, map_structure: Structure, roots: Sequence[Root], boxes: Mapping[str, Floats]):
+    def __init__(
+        self,
+        model: CostModel,
+        map_structure: Structure,
+        width_structure: Structure,
+        roots: Sequence[Root],
+        boxes: Mapping[str, Floats],
+    ) -> None:
         self.model = model
         self.map_structure = map_structure
+        self.width_structure = width_structure
         self.roots = list(roots)
         self.boxes = dict(boxes)
         self.counts = np.array([len(root.alphas) for root in roots], np.int64)
@@ -71,11 +79,13 @@ class Group:
         knobs |= {name: values[root] for name, values in self._knobs.items()}
         knobs |= {name: values[at] for (name, values), at in zip(self.boxes.items(), box, strict=True)}
         height: Any
+        width: Any
         if self._one_size:
             height, width = self.roots[0].height, self.roots[0].width
-            return self.model.many(knobs, height, height if height == width else width, self.map_structure)
-        height = self._heights[root]
-        return self.model.many(knobs, height, height, self.map_structure)
+            width = height if height == width else width
+        else:
+            height = width = self._heights[root]
+        return self.model.many(knobs, height, width, self.map_structure, self.width_structure)
 
     def hyperparameters(self, root: int, alpha: int, box: Sequence[int]) -> dict[str, Any]:
         """The candidate in the family's names and declared order; alpha as the shortest decimal of its interval."""
@@ -109,6 +119,13 @@ class Space:
     def size(self) -> int:
         """Distinct networks per lattice point, summed: what a proof quantifies over."""
         return sum(group.size for group in self.groups)
+
+    @cached_property
+    def kinds(self) -> frozenset[str]:
+        """Operator kinds that its networks run."""
+        first = np.zeros(1, np.int64)
+        corners = [group.costs(first, first, tuple(first for _ in group.box_shape)) for group in self.groups]
+        return frozenset(kind for corner in corners for kind in corner.macs_by_kind)
 
     @property
     def digest(self) -> str:
@@ -144,7 +161,7 @@ def make_space(domain: Domain, runtime: str, external_input: bool = False) -> Sp
     if not grouped:
         first = refused[0] if refused else "no candidates"
         raise ConfigError(f"nothing in this domain can be built by {family.name}; for example {first}")
-    groups = tuple(Group(model, key[1], roots, boxes) for key, (model, roots) in grouped.items())
+    groups = tuple(Group(model, key[1], key[2], roots, boxes) for key, (model, roots) in grouped.items())
     return Space(domain, runtime, external_input, groups, tuple(refused))
 
 
@@ -211,7 +228,7 @@ def _alphas(
     )[:, keep]
     edges = np.flatnonzero((np.diff(flags, axis=1) != 0).any(axis=0)) + 1
     runs = [
-        (tuple(bool(flag) for flag in flags[:, run[0]]), starts[keep[run]], ends[keep[run]])
+        (tuple(bool(flag) for flag in flags[:-1, run[0]]), starts[keep[run]], ends[keep[run]])
         for run in np.split(np.arange(len(keep)), edges)
     ]
     return runs, None

@@ -14,6 +14,8 @@ from hwscale.space import Group
 Ints = npt.NDArray[np.int64]
 _POWER = {"ram": 1.0, "flash": 2.0, "macs": 2.0, "params": 2.0, "latency": 2.0}
 """How the costs grow with alpha, roughly: only steers where the search probes next."""
+PROBES = 256
+"""Rows below which an evaluation costs the same: numpy's call overhead, not its arithmetic."""
 
 
 class Lines:
@@ -53,30 +55,32 @@ class Lines:
     def largest(self, group: Group, root: Ints, box: Ints, ceiling: Ints) -> tuple[Ints, CostArrays]:
         """Per row the largest feasible alpha index up to ``ceiling`` (-1: none) and the cost there.
 
-        Feasible alphas form a prefix because costs are nondecreasing. Probes are guessed from how far the last cost is
-        from the limits, every third one halves the bracket.
+        Feasible alphas form a prefix because costs are nondecreasing. The first probe is the ceiling, the second is guessed
+        from how far the cost there is from the limits; then each bracket is cut into equal parts, the more the fewer rows
+        are left: evaluating one row takes as long as evaluating `PROBES`.
         """
-        low = np.full(len(root), -1)
-        high = ceiling + 1
-        probe = ceiling.copy()
-        best = self.costs(group, root, probe, box)
-        now, active, step = best, np.arange(len(root)), 0
-        while True:
-            fits = self.problem.within_limits(now)
-            if step:
-                _store(best, active[fits], now[fits])
-            low[active] = np.where(fits, probe[active], low[active])
-            high[active] = np.where(fits, high[active], probe[active])
-            wide = high[active] - low[active] > 1
-            active, now = active[wide], now[wide]
-            if len(active) == 0:
-                return low, best
-            step += 1
-            guess = (low[active] + high[active]) // 2
-            if step % 3:
-                guess = self._guess(group, root[active], probe[active], now)
-            probe[active] = np.clip(guess, low[active] + 1, high[active] - 1)
-            now = self.costs(group, root[active], probe[active], box[active])
+        best = self.costs(group, root, ceiling, box)
+        fits = self.problem.within_limits(best)
+        low, high = np.where(fits, ceiling, -1), np.where(fits, ceiling + 1, ceiling)
+        active = np.flatnonzero(high - low > 1)
+        guess = self._guess(group, root[active], ceiling[active], best[active])[:, None]
+        while len(active):
+            below, above = low[active][:, None], high[active][:, None]
+            parts = max(1, PROBES // len(active))
+            cuts = below + (above - below) * np.arange(1, parts + 1) // (parts + 1)
+            if guess.size:
+                cuts[:, :1], guess = guess, guess[:0]
+            probes = np.sort(np.clip(cuts, below + 1, above - 1), axis=1)
+            rows = np.repeat(active, parts)
+            costs = self.costs(group, root[rows], probes.ravel(), box[rows])
+            fitting = self.problem.within_limits(costs).reshape(-1, parts).sum(axis=1)
+            some = np.flatnonzero(fitting)
+            _store(best, active[some], costs[some * parts + fitting[some] - 1])
+            low[active[some]] = probes[some, fitting[some] - 1]
+            not_all = np.flatnonzero(fitting < parts)
+            high[active[not_all]] = probes[not_all, fitting[not_all]]
+            active = active[high[active] - low[active] > 1]
+        return low, best
 
     def _guess(self, group: Group, root: Ints, alpha: Ints, costs: CostArrays) -> Ints:
         """Where the tightest limit would be met if costs were powers of alpha."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -155,32 +156,37 @@ class _Costs:
 
 
 def _smooth(problem: Problem, group: Group, root: int) -> _Smooth | None:
-    """SLSQP from the middle of the box; None if it ends outside the limits."""
-    from scipy.optimize import minimize
-
+    """The smooth optimum of one root; None if it lies outside the limits."""
     costs = _Costs(problem, group, root)
     ranges = [(costs.root.alphas[0], costs.root.ends[-1]), *((v[0], v[-1]) for v in group.boxes.values())]
     low, high = (np.log([float(r[side]) for r in ranges]) for side in (0, 1))
-    start = np.append(low[0], (low[1:] + high[1:]) / 2)
+    found: Sequence[float] = ()
+    x = low
+    if costs(low)[1][-1] > 0:  # else even the smallest network is past the turning point, and the best of the root
+        x, found = _ascend(costs, low, high)
+    metric, slack, names = costs(x)
+    if (slack[:-1] < -0.05).any():  # less is left to the exact repair: floors make the true cost a few percent smaller
+        return None
+    multipliers: dict[str, float] = {}
+    for name, value in zip(names, found, strict=False):
+        if name:
+            multipliers[name] = multipliers.get(name, 0.0) + float(value)
+    score = problem.objective.score(round(math.exp(metric)), float(group.resolutions[root]))
+    return _Smooth(group, root, score, tuple(np.exp(x[1:]).tolist()), multipliers)
+
+
+def _ascend(costs: _Costs, low: Floats, high: Floats) -> tuple[Floats, Sequence[float]]:
+    """Smooth optimum between the bounds, and the multiplier of each constraint there."""
+    from scipy.optimize import minimize
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # SLSQP may step outside bounds by an ulp and clips itself
         result = minimize(
             lambda x: -costs(x)[0],
-            start,
+            np.append(low[0], (low[1:] + high[1:]) / 2),
             method="SLSQP",
             bounds=list(zip(low, high, strict=True)),
             constraints=[{"type": "ineq", "fun": lambda x: costs(x)[1]}],
             options={"maxiter": 60, "ftol": 1e-7},
         )
-    x = np.clip(result.x, low, high)
-    metric, slack, names = costs(x)
-    if (
-        slack < -0.05
-    ).any():  # floors make the true cost smaller, by up to a few percent: leave those to the exact repair
-        return None
-    multipliers: dict[str, float] = {}
-    for name, value in zip(names, getattr(result, "multipliers", ()), strict=False):
-        if name:
-            multipliers[name] = multipliers.get(name, 0.0) + float(value)
-    score = problem.objective.score(round(math.exp(metric)), float(group.resolutions[root]))
-    return _Smooth(group, root, score, tuple(np.exp(x[1:]).tolist()), multipliers)
+    return np.clip(result.x, low, high), getattr(result, "multipliers", ())

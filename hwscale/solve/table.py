@@ -35,6 +35,25 @@ class Table:
         self.box: tuple[Ints, ...] = tuple(box)
         self.costs: CostArrays = group.costs(self.root, self.alpha, self.box)
         self._scores: dict[Any, npt.NDArray[np.float64]] = {}
+        self._latency: dict[Any, Ints] = {}
+
+    def metric(self, name: str, problem: Problem) -> Ints:
+        """One metric of every row; latency is kept for the next query with the same rates."""
+        if name != "latency":
+            return problem.metric(name, self.costs)
+        key = tuple(problem.fs_per_mac.items())
+        if key not in self._latency:
+            self._latency = {key: problem.latency_fs(self.costs)}
+        return self._latency[key]
+
+    def feasible(self, problem: Problem) -> npt.NDArray[np.bool_]:
+        """Which rows meet every limit and floor."""
+        fits = np.ones(len(self.root), np.bool_)
+        for name, limit in problem.limits.items():
+            fits &= self.metric(name, problem) <= limit
+        for name, floor in problem.floors.items():
+            fits &= self.metric(name, problem) >= floor
+        return fits
 
     def scores(self, problem: Problem) -> npt.NDArray[np.float64]:
         """What is maximised, for every row; kept for the next query of the same kind."""
@@ -55,10 +74,7 @@ def solve(problem: Problem) -> Solution | None:
     started = time.perf_counter()
     incumbent = Incumbent(problem)
     for table in tables(problem.space):
-        feasible = problem.within_limits(table.costs)
-        if problem.floors:
-            feasible &= problem.above_floors(table.costs)
-        scores = np.where(feasible, table.scores(problem), -np.inf)
+        scores = np.where(table.feasible(problem), table.scores(problem), -np.inf)
         top = float(scores.max())
         if top > -np.inf and top >= incumbent.threshold:
             rows = np.flatnonzero(scores >= top - TOLERANCE * max(1.0, abs(top)))
