@@ -16,7 +16,6 @@ from typing import TypeVar
 
 from hwscale.errors import PlatformError, nearest
 from hwscale.platform_check import STATUSES, TOP, Document, Place, Severity, examine, judge
-from hwscale.platform_schema import platform_schema as platform_schema
 from hwscale.platform_schema import template
 
 _LARGEST_FILE = 1024**2

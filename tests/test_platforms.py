@@ -22,10 +22,10 @@ from hwscale.platform import (
     check_platform,
     load_platform,
     new_platform,
-    platform_schema,
     platforms,
 )
 from hwscale.platform_check import LAYER_OPERATORS, STATUSES, TABLES, TOP
+from hwscale.platform_schema import platform_schema
 
 KIB = 1024
 FOLDER = Path(__file__).parents[1] / "platforms"

@@ -83,6 +83,6 @@ def new(
 @app.command("schema")
 def schema() -> None:
     """JSON Schema of a descriptor, for editors."""
-    from hwscale.platform import platform_schema
+    from hwscale.platform_schema import platform_schema
 
     typer.echo(json.dumps(platform_schema(), indent=2))

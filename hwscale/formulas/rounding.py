@@ -135,11 +135,15 @@ def breakpoints(factors: Sequence[tuple[float, float]], low: float, high: float)
         first, last = int(a * low * b) + 1, int(a * high * b)
         steps = np.arange(first, last + 1, dtype=np.float64)
         alpha = steps / (a * b)
-        for _ in range(4):  # the quotient is a few ulp off at worst: walk to the very first float that reaches the step
-            alpha = np.where(np.floor(a * alpha * b) < steps, np.nextafter(alpha, np.inf), alpha)
-        for _ in range(8):
-            below = np.nextafter(alpha, -np.inf)
-            alpha = np.where(np.floor(a * below * b) >= steps, below, alpha)
+        # the quotient is a few ulp off at worst: walk to the very first float that reaches the step
+        while len(short := np.flatnonzero(a * alpha * b < steps)):
+            alpha[short] = np.nextafter(alpha[short], np.inf)
+        early = np.arange(len(steps))
+        while len(early):
+            below = np.nextafter(alpha[early], -np.inf)
+            still = a * below * b >= steps[early]
+            early = early[still]
+            alpha[early] = below[still]
         alphas.append(alpha)
     merged = np.unique(np.concatenate(alphas))
     return merged[(merged >= low) & (merged <= high)]
