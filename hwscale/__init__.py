@@ -11,11 +11,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hwscale.api import build as build
     from hwscale.api import cost as cost
     from hwscale.api import families as families
     from hwscale.api import fit as fit
     from hwscale.api import verify as verify
+    from hwscale.builder import build as build
     from hwscale.closed_form import formula as formula
     from hwscale.errors import ConfigError as ConfigError
     from hwscale.errors import HwscaleError as HwscaleError
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "hwscale.api": ("build", "cost", "families", "fit", "verify"),
+    "hwscale.api": ("cost", "families", "fit", "verify"),
+    "hwscale.builder": ("build",),
     "hwscale.closed_form": ("formula",),
     "hwscale.errors": (
         "ConfigError",

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from hwscale.advice import warnings_for
 from hwscale.archive import load
 from hwscale.budget import Budget, Timing, make_budget, make_timing, parse_limits
+from hwscale.builder import build
 from hwscale.configuration import Configuration, configure, pinned
 from hwscale.domain import make_domain
 from hwscale.errors import ConfigError, nearest
@@ -27,9 +28,6 @@ from hwscale.solve.targets import solve_targets
 from hwscale.space import make_space
 from hwscale.units import parse_bytes
 from hwscale.verification import Verification, compare
-
-if TYPE_CHECKING:
-    from torch import nn
 
 BACKENDS = ("torch", "none")
 SCHEDULES = ("layer",)
@@ -190,22 +188,6 @@ def cost(
         **_peak(chosen, runtime, external),
         evidence=_evidence(wanted.evidence, timing),
     )
-
-
-def build(
-    net: str,
-    values: Mapping[str, Any] | None = None,
-    *,
-    input_shape: Sequence[int] | None = None,
-    classes: int = 10,
-    in_channels: int = 3,
-) -> nn.Module:
-    """The torch module of one configuration, with fresh weights, in training mode; arguments as `cost`."""
-    from hwscale.nets import build_network
-
-    chosen = configure(net, values, input_shape=input_shape, classes=classes, in_channels=in_channels)
-    configuration = {name: value for name, value in chosen.values.items() if name != "resolution"}
-    return build_network(net, configuration, chosen.input_shape, classes)
 
 
 def verify(directory: str | Path) -> Verification:

@@ -63,7 +63,7 @@ def load(directory: str | Path) -> tuple[dict[str, Any], nn.Module]:
     """
     import torch
 
-    from hwscale.api import build
+    from hwscale.builder import build
 
     path = Path(directory)
     record = _read(path / FIT_FILE)

@@ -146,7 +146,7 @@ class Fit:
 
     def build(self) -> nn.Module:
         """The network as a torch module with fresh weights."""
-        from hwscale.api import build
+        from hwscale.builder import build
 
         return build(
             self.family, self.hyperparameters, input_shape=self.input_shape, classes=self.configuration.classes
