@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from typing import Any
 
+from hwscale.configuration import Configuration
 from hwscale.formulas.family import Family
 from hwscale.objectives import BAND, Objective
 
@@ -16,29 +17,31 @@ SMALLEST_PUBLISHED = 96
 def warnings_for(
     family: Family,
     objective: Objective,
-    hyperparameters: Mapping[str, Any],
-    resolution: float,
+    chosen: Configuration,
     macs: int,
     limits: Mapping[str, float],
+    free_resolution: bool,
 ) -> tuple[str, ...]:
     """Warnings on resolution, on hyperparameters outside their published range, and on RAM as the only budget.
 
-    ``resolution`` = sqrt(H W) [px]. Thresholds: published MobileNetV1/V2, TinyNet and MCUNet sizes (1.0, 0.94, 0.90 of r_path
-    on average), none of which use less than 96 px on ImageNet.
+    ``free_resolution``: the user left it to hwscale. Thresholds: published MobileNetV1/V2, TinyNet and MCUNet sizes (1.0, 0.94,
+    0.90 of r_path on average), none of which use less than 96 px on ImageNet.
     """
     found = []
+    _, height, width = chosen.input_shape
+    side = math.sqrt(height * width)
+    shown = f"resolution {height}" if height == width else f"input {height}x{width}"
     path = objective.r_path(macs)
-    ratio = resolution / path
-    if not R_PATH_RANGE[0] <= ratio <= R_PATH_RANGE[1]:
-        side = "small" if ratio < 1 else "large"
+    if not R_PATH_RANGE[0] <= side / path <= R_PATH_RANGE[1]:
+        remedy = "; objective balanced weighs the two" if free_resolution and objective.name != "balanced" else ""
         found.append(
-            f"resolution {resolution:g} is {side} for {macs / 1e6:.1f} M MACs: published networks of this size use about "
-            f"{path:.0f} px; try --fix resolution={_suggested(path)} or objective balanced"
+            f"{shown} is {'small' if side < path else 'large'} for {macs / 1e6:.1f} M MACs: published networks of this size "
+            f"use about {path:.0f} px{remedy}"
         )
-    if resolution < SMALLEST_PUBLISHED:
-        found.append(f"resolution {resolution:g} is below {SMALLEST_PUBLISHED} px, where accuracy is hardly published")
+    if side < SMALLEST_PUBLISHED:
+        found.append(f"{shown} is below {SMALLEST_PUBLISHED} px, where accuracy is hardly published")
     for hyper in family.hyperparameters:
-        value = hyperparameters.get(hyper.name)
+        value = chosen.hyperparameters.get(hyper.name)
         if hyper.published is None or value is None or hyper.name == "resolution":
             continue
         low, high = hyper.published
@@ -51,7 +54,3 @@ def warnings_for(
             "RAM is the only budget: Flash and MACs are free to grow, so set a Flash, MACs or latency limit too"
         )
     return tuple(found)
-
-
-def _suggested(path: float) -> int:
-    return max(SMALLEST_PUBLISHED, round(path / 16) * 16)

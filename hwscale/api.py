@@ -15,7 +15,7 @@ from hwscale.budget import Budget, Timing, make_budget, make_timing, parse_limit
 from hwscale.builder import build
 from hwscale.configuration import Configuration, configure, pinned
 from hwscale.domain import make_domain
-from hwscale.errors import ConfigError, nearest
+from hwscale.errors import ConfigError, VerificationError, nearest
 from hwscale.formulas import FAMILIES
 from hwscale.objectives import BAND, Objective, find_objective
 from hwscale.platform import Platform, load_platform
@@ -32,6 +32,10 @@ from hwscale.verification import Verification, compare
 BACKENDS = ("torch", "none")
 SCHEDULES = ("layer",)
 INPUT_BUFFERS = ("counted", "external")
+RESTRICTION = (
+    f"resolution at least {BAND:g} r_path(MACs), as in published networks; give --fix or --domain resolution to lift it"
+)
+"""What `balanced` adds to the default domain."""
 
 
 def fit(
@@ -86,6 +90,8 @@ def fit(
     _choose("verify", verify, BACKENDS)
     _choose("schedule", schedule, SCHEDULES)
     _choose("input_buffer", input_buffer, INPUT_BUFFERS)
+    if two_sided and not targets:
+        raise ConfigError("two_sided says how targets may be met, but there are none; give targets or drop it")
     if not 0 <= margin < 1:
         raise ConfigError(f"margin = {margin}: it must be at least 0 and below 1, for example 0.1 for 10 %")
     reserve = {
@@ -99,19 +105,15 @@ def fit(
     where = None if platform is None else load_platform(platform)
     declared = make_domain(net, fix, domain, classes=classes, in_channels=in_channels, input_shape=input_shape)
 
-    if (
-        goal.name == "balanced"
-        and goal.c
-        and input_shape is None
-        and "resolution" not in {**(fix or {}), **(domain or {})}
-    ):
+    free = input_shape is None and "resolution" not in {**(fix or {}), **(domain or {})}
+    if free and goal.name == "balanced" and goal.c:
         goal = replace(goal, band=BAND)  # who leaves the resolution to us gets one that published networks use
 
     space = make_space(declared, runtime, input_buffer == "external")
     timing = make_timing(where, wanted, space.kinds)
     # a target stands in for the platform's limit of that name
     kept = (reserve["ram"], reserve["flash"], margin)
-    budget = make_budget(where, wanted, timing, {**caps, **aims}, *kept)
+    budget = make_budget(where, wanted, timing, {**caps, **aims}, *kept, aims)
     limits_only = Budget({k: v for k, v in budget.limits.items() if k not in aims}, budget.power_w)
     problem = Problem(space, goal, limits_only.metrics(), timing.fs_per_mac)
 
@@ -125,6 +127,7 @@ def fit(
         everything = Problem(space, goal, budget.metrics(), timing.fs_per_mac)
         raise explain(everything, budget)
     chosen = pinned(declared, _values(solution.best))
+    _check(solution.best, chosen, runtime, space.external_input)
 
     found = Fit(
         configuration=chosen,
@@ -141,9 +144,8 @@ def fit(
         margin=margin,
         certificate=solution.certificate,
         **_peak(chosen, runtime, space.external_input),
-        warnings=warnings_for(
-            FAMILIES[net], goal, chosen.hyperparameters, solution.best.resolution, solution.best.macs, budget.limits
-        ),
+        warnings=warnings_for(FAMILIES[net], goal, chosen, solution.best.macs, budget.limits, free),
+        restriction=RESTRICTION if goal.band else "",
         targets=ceilings.limits,
         problem=problem,
     )
@@ -207,7 +209,7 @@ def verify(directory: str | Path) -> Verification:
     for name, saved in record["cost"].items():
         now = getattr(predicted, name, saved)
         if now != saved:
-            raise ConfigError(
+            raise VerificationError(
                 f"{directory}: the saved {name} is {saved}, but this version of hwscale predicts {now}; run fit again"
             )
     shape = (chosen.input_shape[0], chosen.input_shape[1], chosen.input_shape[2])
@@ -223,6 +225,18 @@ def families() -> tuple[str, ...]:
 def _choose(name: str, given: str, allowed: Sequence[str]) -> None:
     if given not in allowed:
         raise ConfigError(f"unknown {name} {given!r}; {nearest(str(given), allowed)}")
+
+
+def _check(best: Candidate, chosen: Configuration, runtime: str, external: bool) -> None:
+    """The answer as printed, priced again in Python ints, must cost what the search found."""
+    record = chosen.record(runtime, external)
+    searched = (best.ram_bytes, best.flash_bytes, best.macs, best.params)
+    printed = (record.ram_bytes, record.flash_bytes, record.macs, record.params)
+    if searched != printed:
+        raise VerificationError(
+            f"the search priced {chosen.hyperparameters} at (RAM, Flash, MACs, params) {searched}, but it costs {printed}; "
+            "this is a defect of hwscale, please report it"
+        )
 
 
 def _values(best: Candidate) -> dict[str, Any]:

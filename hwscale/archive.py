@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 FIT_FILE = "fit.json"
 WEIGHTS_FILE = "weights.pt"
+SEAL = "sha256"
 
 
 def check_writable(directory: str | Path) -> Path:
@@ -41,7 +43,9 @@ def save(fit: Fit, directory: str | Path) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         staged = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
         staged.chmod(0o755)
-        (staged / FIT_FILE).write_text(json.dumps(fit.to_dict(), indent=2) + "\n", encoding="utf-8")
+        record = fit.to_dict()
+        sealed = {**record, SEAL: _seal(record)}
+        (staged / FIT_FILE).write_text(json.dumps(sealed, indent=2) + "\n", encoding="utf-8")
         torch.save(fit.build().state_dict(), staged / WEIGHTS_FILE)
         if path.is_dir():
             path.rmdir()
@@ -67,20 +71,23 @@ def load(directory: str | Path) -> tuple[dict[str, Any], nn.Module]:
 
     path = Path(directory)
     record = _read(path / FIT_FILE)
-    try:
-        network = build(
-            record["family"], record["hyperparameters"], input_shape=record["input_shape"], classes=record["classes"]
-        )
-    except KeyError as error:
-        raise ConfigError(f"{path / FIT_FILE}: the key {error} is missing; save the fit again") from None
+    network = build(
+        record["family"], record["hyperparameters"], input_shape=record["input_shape"], classes=record["classes"]
+    )
     try:
         weights = torch.load(path / WEIGHTS_FILE, weights_only=True)
-        network.load_state_dict(weights)
     except FileNotFoundError:
         raise ConfigError(f"{path}: {WEIGHTS_FILE} is missing; save the fit again") from None
-    except Exception as error:  # noqa: BLE001 - torch raises many kinds for a damaged or foreign file
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise VerificationError(f"{path / WEIGHTS_FILE} does not hold the weights of this network: {first}") from None
+    except Exception:  # noqa: BLE001 - torch raises many kinds for a damaged or foreign file
+        raise VerificationError(
+            f"{path / WEIGHTS_FILE} is damaged or no torch state_dict; save the fit again"
+        ) from None
+    try:
+        network.load_state_dict(weights)
+    except (RuntimeError, TypeError, AttributeError):
+        raise VerificationError(
+            f"{path / WEIGHTS_FILE} holds the weights of another network than {FIT_FILE} describes; save the fit again"
+        ) from None
     return record, network
 
 
@@ -93,4 +100,20 @@ def _read(file: Path) -> dict[str, Any]:
         raise ConfigError(f"{file}: not valid JSON ({error}); save the fit again") from None
     if not isinstance(record, dict) or record.get("schema") != "hwscale.fit/1":
         raise ConfigError(f"{file}: its schema is not 'hwscale.fit/1'; give the folder that --save wrote")
+    seal = record.pop(SEAL, None)
+    now, then = _seal(record), seal if isinstance(seal, dict) else {}
+    for name in sorted({*now, *then}):
+        if now.get(name) != then.get(name):
+            raise VerificationError(f"{file}: {name} was changed after it was saved; run fit --save again")
     return record
+
+
+def _seal(record: dict[str, Any]) -> dict[str, str]:
+    """Digest of every entry as JSON reads it back, each cost on its own."""
+    entries = dict(record)
+    cost = entries.pop("cost", None)
+    entries |= {f"cost.{name}": value for name, value in cost.items()} if isinstance(cost, dict) else {"cost": cost}
+    return {
+        name: hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
+        for name, value in entries.items()
+    }

@@ -130,8 +130,9 @@ def make_budget(
     reserve_ram: int = 0,
     reserve_flash: int = 0,
     margin: float = 0.0,
+    aims: Collection[str] = (),
 ) -> Budget:
-    """The platform's RAM and Flash less runtime, reserve and margin, overridden and completed by ``given``.
+    """The platform's RAM and Flash less runtime, reserve and margin, overridden and completed by ``given``; ``aims`` are those that are targets.
 
     Raises PlatformError if latency or energy is limited but unknown; ConfigError if nothing is limited, or a reserve leaves
     nothing or meets an explicit limit.
@@ -143,6 +144,10 @@ def make_budget(
                 f"reserve_{name} applies to the platform's {name}, but limit {name} replaces it; drop one"
             )
         usable = usable_bytes(platform, runtime, name)
+        if usable is None and reserve:
+            raise ConfigError(
+                f"reserve_{name} is taken from a platform's {name}, and here there is none; lower limit {name}"
+            )
         if usable is None or name in given:
             continue
         left = math.floor((usable - reserve) * (1 - margin))
@@ -151,13 +156,17 @@ def make_budget(
                 f"reserve_{name} of {format_bytes(reserve)} leaves nothing of the {format_bytes(usable)} usable; lower it"
             )
         limits[name] = left
+    if margin and not limits:
+        raise ConfigError(
+            "margin is taken from a platform's RAM and Flash, and explicit limits replace both; drop margin"
+        )
     for name, value in given.items():
         if value is not None:
             limits[name] = value
     if "latency" in limits and not timing.fs_per_mac:
-        raise PlatformError(f"limit latency cannot be used: {timing.no_latency}")
+        raise PlatformError(f"{'target' if 'latency' in aims else 'limit'} latency cannot be used: {timing.no_latency}")
     if "energy" in limits and timing.power_w is None:
-        raise PlatformError(f"limit energy cannot be used: {timing.no_energy}")
+        raise PlatformError(f"{'target' if 'energy' in aims else 'limit'} energy cannot be used: {timing.no_energy}")
     if not limits:
         raise ConfigError("nothing is limited; name a platform or give limits, for example ram=256KiB")
     return Budget({name: limits[name] for name in LIMITS if name in limits}, timing.power_w)

@@ -182,7 +182,7 @@ class CostModel:
     ) -> tuple[CostArrays, npt.NDArray[np.bool_]]:
         """Costs if every row has the width structure ``pattern``, and the structure that each row really has."""
         per_row = isinstance(height, np.ndarray)
-        kernel, kinds = self._kernel(pattern, tuple(knobs), map_structure, per_row, width is height)
+        kernel, kinds = self._kernel(pattern, tuple(knobs), map_structure, height, width)
         rows_in_all = len(knobs["alpha"])
         integers = np.empty((4 + len(kinds), rows_in_all), np.int64)
         flags = np.empty((len(pattern), rows_in_all), np.bool_)
@@ -191,20 +191,23 @@ class CostModel:
             rows = slice(start, start + CHUNK)
             inputs = {name: values[rows] for name, values in knobs.items()}
             inputs["height"] = height[rows] if per_row else height
-            inputs["width"] = inputs["height"] if width is height else width
             kernel.run(inputs, workspace, [*integers[:, rows], *flags[:, rows]])
         by_kind = dict(zip(kinds, integers[4:], strict=True))
         return CostArrays(integers[0], integers[1], integers[2], integers[3], by_kind), flags
 
     def _kernel(
-        self, pattern: Structure, knobs: tuple[str, ...], map_structure: Structure, per_row: bool, square: bool
+        self, pattern: Structure, knobs: tuple[str, ...], map_structure: Structure, height: Any, width: Any
     ) -> tuple[Kernel, tuple[str, ...]]:
         """The formula as straight-line numpy code, and the operator kinds in the order of its outputs."""
-        key = (pattern, knobs, map_structure, per_row, square)
+        per_row, square = (
+            isinstance(height, np.ndarray),
+            width is height or (not isinstance(height, np.ndarray) and width == height),
+        )
+        key = (pattern, knobs, map_structure, None if square else (height, width), per_row)
         if key not in self._kernels:
             tape = Tape()
-            height = tape.input("height", "i", array=per_row)
-            width = height if square else tape.input("width", "i", array=per_row)
+            if square:  # a rectangle is one input shape: its sides stay the ints they are
+                height = width = tape.input("height", "i", array=per_row)
             widths = self.family.widths(self.settings, {name: tape.input(name, "f") for name in knobs}, tape)
             structure = map_structure + pattern
             graph = self.family.graph(self.settings, widths, height, width, structure)

@@ -13,6 +13,8 @@ from hwscale.formulas import find_family
 from hwscale.formulas.family import Family, Hyperparameter, Option
 
 MAX_STEPS = 1_000_000
+LARGEST = {"real": 1000, "num_layers": 100, "resolution": 8192}
+"""Ends of what makes sense, far outside any published network; they keep a slip of the keyboard from running for hours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,9 +177,14 @@ def _listed(hyper: Hyperparameter, values: Sequence[Any]) -> tuple[Any, ...]:
 def _value(hyper: Hyperparameter, given: Any) -> Any:
     number = parse_number(hyper.name, given)
     if hyper.name == "resolution" or hyper.whole:
-        return _whole(hyper.name, number, 1)
+        whole = _whole(hyper.name, given, 1)
+        if whole > LARGEST[hyper.name]:
+            raise ConfigError(f"{hyper.name} = {given}: it must be at most {LARGEST[hyper.name]}")
+        return whole
     if number <= 0:
         raise ConfigError(f"{hyper.name} = {given}: it must be above zero")
+    if number > LARGEST["real"]:
+        raise ConfigError(f"{hyper.name} = {given}: it must be at most {LARGEST['real']}")
     return int(number) if isinstance(hyper.default, int) and number == int(number) else number
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -62,6 +62,9 @@ class Problem:
             reached &= self.metric(name, costs) >= floor
         return reached
 
+    keeps_ties: ClassVar[bool] = True
+    """Whether equal scores must all be found, so that the tie order decides; else one best will do."""
+
     @property
     def score_key(self) -> Any:
         """Equal for problems whose `scores` are equal."""
@@ -100,6 +103,7 @@ class TargetProblem(Problem):
     """Come as close as possible to ``targets`` from below: maximise min over them of cost / target."""
 
     targets: Mapping[str, int] = field(default_factory=dict)
+    keeps_ties: ClassVar[bool] = False
 
     @property
     def score_key(self) -> Any:

@@ -88,7 +88,7 @@ class Fit:
 
     ``limits`` and ``slack`` (limit - cost) by name, in bytes, MACs, s, J; ``binding`` names the limits that the next larger
     network along any axis would break; ``targets`` and ``distance`` (cost / target - 1) in hardware-aware scaling.
-    ``evidence`` says of each quantity: exact, bounded or estimated (with its source).
+    ``restriction`` is what narrowed the domain beyond its declaration. ``evidence`` says of each quantity: exact, bounded or estimated (with its source).
     """
 
     configuration: Configuration
@@ -108,6 +108,7 @@ class Fit:
     live: tuple[LiveTensor, ...]
     warnings: tuple[str, ...]
     problem: Problem = field(repr=False)
+    restriction: str = ""
     targets: Mapping[str, float] = field(default_factory=dict)
     verification: Verification = NOT_VERIFIED
 
@@ -186,6 +187,7 @@ class Fit:
             "certificate": certificate,
             "peak_op": self.peak_op,
             "live": [asdict(tensor) for tensor in self.live],
+            "restriction": self.restriction,
             "warnings": list(self.warnings),
             "verification": self.verification.to_dict(),
         }

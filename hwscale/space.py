@@ -27,6 +27,8 @@ from hwscale.formulas.rounding import breakpoints, shortest_decimal
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+LARGEST_COST = 2**52
+"""float64 scores are exact and int64 sums far from overflow up to here: 4.5e15 MACs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +164,26 @@ def make_space(domain: Domain, runtime: str, external_input: bool = False) -> Sp
         first = refused[0] if refused else "no candidates"
         raise ConfigError(f"nothing in this domain can be built by {family.name}; for example {first}")
     groups = tuple(Group(model, key[1], key[2], roots, boxes) for key, (model, roots) in grouped.items())
+    for group in groups:
+        _check_range(group)
     return Space(domain, runtime, external_input, groups, tuple(refused))
+
+
+def _check_range(group: Group) -> None:
+    """ConfigError if the largest candidate, priced in Python ints, would not fit the int64 of the search."""
+    root = max(group.roots, key=lambda r: r.height * r.width * float(r.alphas[-1]) ** 2)
+    knobs = {
+        h.name: float(root.branch[h.name])
+        for h in group.model.family.hyperparameters
+        if h.knob and h.name in root.branch
+    }
+    knobs |= {name: float(lattice[-1]) for name, lattice in group.boxes.items()}
+    terms = group.model.one({**knobs, "alpha": float(root.alphas[-1])}, root.height, root.width)
+    if max(terms.macs, terms.flash_bytes) > LARGEST_COST:
+        raise ConfigError(
+            f"the largest candidate has {terms.macs:.3g} MACs and {terms.flash_bytes:.3g} bytes of Flash, beyond exact search; "
+            "lower the upper ends of the domain, alpha first"
+        )
 
 
 def _boxes(family: Family, domain: Domain) -> dict[str, Floats]:

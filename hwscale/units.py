@@ -13,8 +13,9 @@ from hwscale.errors import ConfigError
 
 _BINARY = {"B": 1, "KIB": 1024, "MIB": 1024**2, "GIB": 1024**3}
 _AMBIGUOUS = {"K": 1, "KB": 1, "M": 2, "MB": 2, "G": 3, "GB": 3}
-_SECONDS = {"S": 1.0, "MS": 1e-3, "US": 1e-6, "NS": 1e-9}
-_JOULES = {"J": 1.0, "MJ": 1e-3, "UJ": 1e-6, "NJ": 1e-9}
+# these keep their case: MJ is a megajoule
+_SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
+_JOULES = {"J": 1.0, "mJ": 1e-3, "uJ": 1e-6, "nJ": 1e-9}
 _COUNTS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
 _QUANTITY = re.compile(r"\s*([+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([A-Za-z]*)\s*\Z")
 
@@ -77,10 +78,10 @@ def _scaled(given: float | str, what: str, units: dict[str, float], example: str
     if not isinstance(given, str):
         return _number(given, what, example)
     value, unit = _split(given, what, example)
-    if unit.upper() not in units:
+    if unit not in units:
         problem = f"unknown unit {unit!r} in {given!r}" if unit else f"{given!r} has no unit"
         raise ConfigError(f"{what}: {problem}; write for example {example} (units: {allowed})")
-    return _positive(value, what, given) * units[unit.upper()]
+    return _positive(value, what, given) * units[unit]
 
 
 def parse_count(given: float | str, what: str = "macs") -> int:

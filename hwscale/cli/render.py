@@ -134,6 +134,8 @@ def _explain(console: Console, fit: Fit) -> None:
             f"  no other of the {c.domain_size:,} candidates within the limits scores more than {c.bound:.9g} "
             f"(gap {c.gap:g}); ties are broken by latency, RAM, Flash, then the smaller network"
         )
+        if fit.restriction:
+            console.print(f"  considered: {fit.restriction}")
         console.print(f"  {c.method}: {c.nodes:,} boxes, {c.evaluations:,} exact evaluations; domain {c.domain_hash}")
     for name, value in c.multipliers.items():
         console.print(f"  local multiplier of {name}: {value:.3f} % more MACs per 1 % more (relaxed problem)")
@@ -155,7 +157,8 @@ def render_cost(report: CostReport, *, explain: bool) -> None:
     """One configuration: totals, and with ``explain`` every op."""
     console = _console()
     values = report.configuration.hyperparameters
-    console.print(f"[bold]{report.configuration.family}[/bold], runtime {report.runtime}")
+    where = f" on {report.platform}" if report.platform else ""
+    console.print(f"[bold]{report.configuration.family}[/bold]{where}, runtime {report.runtime}")
     console.print("  " + "  ".join(f"{name}={value}" for name, value in values.items()))
     table = Table(box=None, padding=(0, 2), show_edge=False, show_header=False)
     for name, label in _LABELS.items():

@@ -105,21 +105,13 @@ class PhiNet:
             return f"num_layers = {N}: the expansion factor divides by it; use 1 or more (3 or more to be meaningful)"
         if settings["first_conv_stride"] < 1:
             return f"first_conv_stride = {settings['first_conv_stride']}: use 1 or more"
-        if settings["conv2d_input"]:
-            height, width = height - 2, width - 2
-            if min(height, width) < 1:
-                return (
-                    "conv2d_input: the unpadded 3x3 convolution needs an input of at least 3x3; enlarge the resolution"
-                )
-        else:
-            padding = 1 if max(height, width) % 2 == 0 else 2
-            stride = settings["first_conv_stride"]
-            height, width = ((side + padding - 3) // stride + 1 for side in (height, width))
-            if min(height, width) < 1:
-                return "the stem leaves an empty map; enlarge the resolution"
+        height, width = _stem_map(settings, height, width)
+        if min(height, width) < 1:
+            if settings["conv2d_input"]:
+                return "conv2d_input: its unpadded 3x3 convolution needs an input of at least 3x3; enlarge the resolution"
+            return "the stem leaves an empty map; enlarge the resolution"
         for i, _, _, kernel, stride, pool_before in self._blocks(settings):
-            if pool_before or (settings["pool"] and i in (2, 4)):
-                height, width = height // 2, width // 2
+            height, width = _pooled(settings, i, pool_before, height, width)
             if min(height, width) < 1:
                 return f"pool: the map before block {i} is a single pixel and cannot be pooled; enlarge the resolution"
             if stride == 2:
@@ -147,7 +139,20 @@ class PhiNet:
         ]
 
     def map_structure(self, settings: Settings, height: int, width: int) -> Structure:
-        return ()
+        """Is the map a single pixel after the depthwise of block 1..N: then its global pools change nothing."""
+        maps = self._maps(settings, height, width)
+        return tuple(size == (1, 1) for size in maps)
+
+    def _maps(self, settings: Settings, height: int, width: int) -> list[tuple[int, int]]:
+        """Map (height, width) after the depthwise of block 1..N."""
+        height, width = _stem_map(settings, height, width)
+        maps = []
+        for i, _, _, kernel, stride, pool_before in self._blocks(settings):
+            height, width = _pooled(settings, i, pool_before, height, width)
+            if stride == 2:
+                height, width = (height + 2 - kernel) // 2 + 1, (width + 2 - kernel) // 2 + 1
+            maps.append((height, width))
+        return maps
 
     def width_structure(self, settings: Settings, widths: Widths) -> tuple[Any, ...]:
         """Which blocks 0..N carry a residual: stride 1 and equal widths in and out."""
@@ -163,6 +168,8 @@ class PhiNet:
 
     def graph(self, settings: Settings, widths: Widths, height: Any, width: Any, structure: Structure) -> Graph:
         act = "hard_swish" if settings["h_swish"] else "relu6"
+        blocks = self._blocks(settings)
+        pixels, residuals = structure[: len(blocks)], structure[len(blocks) :]
         g = Graph()
         x = g.tensor(settings.in_channels, height, width)
         if settings["conv2d_input"]:
@@ -182,18 +189,16 @@ class PhiNet:
             shortcut = x
             x = g.depthwise("b0.dw", x, kernel=3, padding=1, activation=act)
             x = g.conv("b0.project", x, widths[f"c{_FIRST}"])
-            if structure[0]:
+            if residuals[0]:
                 x = g.add("b0.add", x, shortcut)
-        for (i, _, out, kernel, stride, pool_before), residual in zip(
-            self._blocks(settings), structure[1:], strict=True
-        ):
+        for (i, _, out, kernel, stride, pool_before), pixel, residual in zip(blocks, pixels, residuals[1:], strict=True):
             if pool_before:
                 x = g.max_pool(f"b{i}.pool", x)
-            x = self._block(g, settings, x, i, widths, widths[f"c{out}"], kernel, stride, residual, act)
+            x = self._block(g, settings, x, i, widths, widths[f"c{out}"], kernel, stride, pixel, residual, act)
             if settings["pool"] and i in (1, 3):
                 x = g.max_pool(f"b{i}.pool_after", x)
         if settings["include_top"]:
-            x = g.average_pool("top.pool", x, 1, 1)
+            x = g.average_pool("top.pool", x, 1, 1, identity=pixels[-1])
             g.linear("top.fc", x, settings.classes)
         return g
 
@@ -207,6 +212,7 @@ class PhiNet:
         out: Any,
         kernel: int,
         stride: int,
+        pixel: bool,
         residual: bool,
         act: str,
     ) -> Tensor:
@@ -216,12 +222,26 @@ class PhiNet:
         padding = kernel // 2 if stride == 1 else 1
         x = g.depthwise(f"b{i}.dw", x, kernel=kernel, stride=stride, padding=padding, activation=act)
         if settings["squeeze_excite"]:
-            gate = g.average_pool(f"b{i}.se.pool", x, 1, 1)
+            gate = g.average_pool(f"b{i}.se.pool", x, 1, 1, identity=pixel)
             gate = g.conv(f"b{i}.se.reduce", gate, widths[f"r{i}"], batch_norm=False, activation=act)
             gate = g.conv(f"b{i}.se.expand", gate, widths[f"E{i}"], batch_norm=False, activation="sigmoid")
             x = g.mul(f"b{i}.se.scale", x, gate, broadcast=True)
         x = g.conv(f"b{i}.project", x, out)
         return g.add(f"b{i}.add", x, shortcut) if residual else x
+
+
+def _stem_map(settings: Settings, height: int, width: int) -> tuple[int, int]:
+    if settings["conv2d_input"]:
+        return height - 2, width - 2
+    padding = 1 if max(height, width) % 2 == 0 else 2
+    stride = settings["first_conv_stride"]
+    return (height + padding - 3) // stride + 1, (width + padding - 3) // stride + 1
+
+
+def _pooled(settings: Settings, i: int, pool_before: bool, height: int, width: int) -> tuple[int, int]:
+    if pool_before or (settings["pool"] and i in (2, 4)):
+        return height // 2, width // 2
+    return height, width
 
 
 def _larger(height: Any, width: Any) -> Any:

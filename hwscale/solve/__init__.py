@@ -17,6 +17,8 @@ SOLVERS: dict[str, str] = {
 }
 TABLE_ROWS = 1_000_000
 """Up to here a complete table costs a fraction of a second and answers every later query in milliseconds."""
+LARGEST = {"table": 10_000_000, "exhaustive": 100_000_000}
+"""Candidates that a solver takes on: a table of more fills the memory, an enumeration of more lasts minutes."""
 
 
 def solve(problem: Problem, solver: str = "auto") -> Solution | None:
@@ -28,5 +30,10 @@ def solve(problem: Problem, solver: str = "auto") -> Solution | None:
         solver = "table" if problem.space.size <= TABLE_ROWS else "quadtree"
     if solver not in SOLVERS:
         raise ConfigError(f"unknown solver {solver!r}; {nearest(solver, ['auto', *SOLVERS])}")
+    if problem.space.size > LARGEST.get(solver, problem.space.size):
+        raise ConfigError(
+            f"solver {solver} takes at most {LARGEST[solver]:,} candidates, but the domain has {problem.space.size:,}; "
+            "narrow it with fix or domain, or use solver auto"
+        )
     method: Callable[[Problem], Solution | None] = import_module(SOLVERS[solver]).solve
     return method(problem)

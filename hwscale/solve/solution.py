@@ -63,20 +63,27 @@ class Incumbent:
 
     @property
     def threshold(self) -> float:
-        """A bound below it cannot hold a better or equal candidate; ties survive, so the tie rule decides them."""
-        return float(self.score - TOLERANCE * max(1.0, abs(self.score))) if self.score > -np.inf else -np.inf
+        """A bound below it cannot hold a better candidate, nor an equal one where ties are kept for the tie rule."""
+        if self.score == -np.inf:
+            return -np.inf
+        slack = TOLERANCE * max(1.0, abs(self.score))
+        return float(self.score - slack if self.problem.keeps_ties else self.score + slack)
 
     def offer(self, score: float, candidate: Candidate) -> None:
         """Keep ``candidate`` if it can still win."""
         if score >= self.threshold:
             self.score = max(self.score, score)
             self._kept.append((score, candidate))
-            if len(self._kept) > 4096:
-                self._kept = [(s, c) for s, c in self._kept if s >= self.threshold]
+            if len(self._kept) > 4096 or not self.problem.keeps_ties:
+                self._kept = self._live()
+
+    def _live(self) -> list[tuple[float, Candidate]]:
+        slack = TOLERANCE * max(1.0, abs(self.score))
+        return [(score, candidate) for score, candidate in self._kept if score >= self.score - slack]
 
     def best(self) -> Candidate | None:
         """The winner by exact score and tie order; None if nothing was offered."""
-        live = [candidate for score, candidate in self._kept if score >= self.threshold]
+        live = [candidate for _, candidate in self._live()]
         return min(live, key=self.problem.rank) if live else None
 
 
