@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -46,7 +47,9 @@ def save(fit: Fit, directory: str | Path) -> Path:
         record = fit.to_dict()
         sealed = {**record, SEAL: _seal(record)}
         (staged / FIT_FILE).write_text(json.dumps(sealed, indent=2) + "\n", encoding="utf-8")
-        torch.save(fit.build().state_dict(), staged / WEIGHTS_FILE)
+        weights = io.BytesIO()  # a full disk is then an OSError, not whatever torch makes of it
+        torch.save(fit.build().state_dict(), weights)
+        (staged / WEIGHTS_FILE).write_bytes(weights.getvalue())
         if path.is_dir():
             path.rmdir()
         staged.rename(path)
