@@ -26,7 +26,7 @@ from hwscale.solve import solve
 from hwscale.solve.infeasible import explain
 from hwscale.solve.targets import solve_targets
 from hwscale.space import make_space
-from hwscale.units import parse_bytes
+from hwscale.units import parse_bytes, parse_share
 from hwscale.verification import Verification, compare
 
 BACKENDS = ("torch", "none")
@@ -58,7 +58,7 @@ def fit(
     input_buffer: str = "counted",
     reserve_ram: float | str = 0,
     reserve_flash: float | str = 0,
-    margin: float = 0.0,
+    margin: float | str = 0.0,
 ) -> Fit:
     """The best configuration of a family that fits a platform, with its certificate, verified.
 
@@ -79,7 +79,7 @@ def fit(
     verify : "torch" instantiates and measures the answer, "none" does not.
     input_buffer : "external" if the image lies outside the arena.
     reserve_ram, reserve_flash : what the application keeps of the platform's memory [B or "64 KiB"].
-    margin : share of the platform's RAM and Flash left free, 0 to below 1.
+    margin : share of the platform's RAM and Flash left free after the reserve: 0.1 or "10%".
 
     Raises
     ------
@@ -92,8 +92,10 @@ def fit(
     _choose("input_buffer", input_buffer, INPUT_BUFFERS)
     if two_sided and not targets:
         raise ConfigError("two_sided says how targets may be met, but there are none; give targets or drop it")
-    if not 0 <= margin < 1:
-        raise ConfigError(f"margin = {margin}: it must be at least 0 and below 1, for example 0.1 for 10 %")
+    share = parse_share(margin)
+    for name, given in (("limits", limits), ("targets", targets), ("fix", fix), ("domain", domain)):
+        if given is not None and not isinstance(given, Mapping):
+            raise ConfigError(f"{name}: got {given!r}, but it must be a dict such as {{'ram': '256 KiB'}}")
     reserve = {
         "ram": 0 if reserve_ram in (0, "0") else parse_bytes(reserve_ram, "reserve_ram"),
         "flash": 0 if reserve_flash in (0, "0") else parse_bytes(reserve_flash, "reserve_flash"),
@@ -112,7 +114,7 @@ def fit(
     space = make_space(declared, runtime, input_buffer == "external")
     timing = make_timing(where, wanted, space.kinds)
     # a target stands in for the platform's limit of that name
-    kept = (reserve["ram"], reserve["flash"], margin)
+    kept = (reserve["ram"], reserve["flash"], share)
     budget = make_budget(where, wanted, timing, {**caps, **aims}, *kept, aims)
     limits_only = Budget({k: v for k, v in budget.limits.items() if k not in aims}, budget.power_w)
     problem = Problem(space, goal, limits_only.metrics(), timing.fs_per_mac)
@@ -141,10 +143,10 @@ def fit(
         limits=limits_only.limits,
         binding=_binding(problem, solution.best, limits_only),
         reserve=reserve,
-        margin=margin,
+        margin=share,
         certificate=solution.certificate,
         **_peak(chosen, runtime, space.external_input),
-        warnings=warnings_for(FAMILIES[net], goal, chosen, solution.best.macs, budget.limits, free),
+        warnings=warnings_for(FAMILIES[declared.family], goal, chosen, solution.best.macs, budget.limits, free),
         restriction=RESTRICTION if goal.band else "",
         targets=ceilings.limits,
         problem=problem,

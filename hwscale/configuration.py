@@ -89,6 +89,8 @@ def configure(
     ``input_shape`` (C, H, W) replaces ``resolution``; both may be given if they agree. Raises ConfigError for unknown names,
     wrong types, or a network that the reference cannot build.
     """
+    if values is not None and not isinstance(values, Mapping):
+        raise ConfigError(f"{family}: got {values!r}, but hyperparameters come as a dict such as {{'alpha': 0.5}}")
     given = dict(values or {})
     defaults = {h.name: h.default for h in find_family(family).hyperparameters}
     if input_shape is not None:

@@ -62,6 +62,7 @@ def make_domain(
     """
     fix, domain = dict(fix or {}), dict(domain or {})
     member = find_family(family)
+    family = member.name
     names = {h.name: h for h in member.hyperparameters}
     options = {o.name: o for o in member.options}
     for name in [*fix, *domain]:
@@ -97,9 +98,10 @@ def _input_size(
 ) -> tuple[int, int] | None:
     if shape is None:
         return None
-    if len(shape) != 3:
-        raise ConfigError(f"input_shape: got {tuple(shape)}, but it must be (channels, height, width)")
-    channels, height, width = (_whole("input_shape", side, 1) for side in shape)
+    if isinstance(shape, str) or not isinstance(shape, Sequence) or len(shape) != 3:
+        raise ConfigError(f"input_shape: got {shape!r}, but it must be (channels, height, width)")
+    names = ("input_shape channels", "input_shape height", "input_shape width")
+    channels, height, width = (_whole(name, side, 1) for name, side in zip(names, shape, strict=True))
     if in_channels not in (3, channels):
         raise ConfigError(f"in_channels = {in_channels} disagrees with input_shape {tuple(shape)}; drop one of the two")
     if "resolution" in domain:

@@ -110,7 +110,7 @@ def find_objective(given: str | Objective) -> Objective:
     """The objective called ``given``, for example "macs", "balanced" or "balanced:r0=128,c=1"; ConfigError otherwise."""
     if isinstance(given, Objective):
         return given
-    name, _, text = given.partition(":")
+    name, _, text = str(given).partition(":")
     if name not in OBJECTIVES:
         raise ConfigError(f"unknown objective {name!r}; {nearest(name, OBJECTIVES)}")
     if not text:

@@ -178,7 +178,9 @@ class Platform:
         sets = dict.fromkeys(rate.runtime for rate in self.throughput)
         listed = f"it has: {', '.join(sets)}" if sets else f"add [[throughput]] rows to {self.origin}"
         if runtime is None and self.default_rates is None:
-            raise PlatformError(f"{self.name}: no default_rates, so latency is unknown unless a set is named; {listed}")
+            raise PlatformError(
+                f"{self.name}: latency is unknown, since no default_rates name a rate of each operator; {listed}"
+            )
         chosen = runtime if runtime is not None else self.default_rates
         if chosen not in sets:
             entry = self.overhead(str(chosen))
@@ -193,7 +195,9 @@ class Platform:
         Raises PlatformError where the descriptor has no [[power]].
         """
         if not self.power:
-            raise PlatformError(f"{self.name}: no [[power]], so energy is unknown; add a measured one to {self.origin}")
+            raise PlatformError(
+                f"{self.name}: no [[power]], so energy is unknown; measure it and add it to a copy of the descriptor"
+            )
         return next((entry for entry in self.power if entry.default), self.power[0]).power_mw / 1000
 
 

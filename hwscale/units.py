@@ -84,6 +84,18 @@ def _scaled(given: float | str, what: str, units: dict[str, float], example: str
     return _positive(value, what, given) * units[unit]
 
 
+def parse_share(given: float | str, what: str = "margin") -> float:
+    """A share of ``0.1`` or ``"10%"`` [0 to below 1]."""
+    text = str(given).strip()
+    try:
+        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        share = math.nan
+    if isinstance(given, bool) or not 0 <= share < 1:
+        raise ConfigError(f"{what}: got {given}, but it must be at least 0 and below 1, for example 0.1 or 10%")
+    return share
+
+
 def parse_count(given: float | str, what: str = "macs") -> int:
     """A count of ``40_000_000`` or ``"40M"`` (k, M, G are powers of 1000) [int > 0]."""
     if isinstance(given, str):
@@ -114,7 +126,7 @@ def format_count(count: int) -> str:
 def format_seconds(seconds: float) -> str:
     """``"137.2 ms"``."""
     for factor, unit in ((1.0, "s"), (1e-3, "ms"), (1e-6, "us")):
-        if seconds >= factor:
+        if seconds >= 0.99995 * factor:  # four digits of it already read 1, not 1000 of the next
             return f"{seconds / factor:.4g} {unit}"
     return f"{seconds / 1e-9:.3g} ns"
 
@@ -122,6 +134,6 @@ def format_seconds(seconds: float) -> str:
 def format_joules(joules: float) -> str:
     """``"5.1 mJ"``."""
     for factor, unit in ((1.0, "J"), (1e-3, "mJ"), (1e-6, "uJ")):
-        if joules >= factor:
+        if joules >= 0.99995 * factor:
             return f"{joules / factor:.4g} {unit}"
     return f"{joules / 1e-9:.3g} nJ"

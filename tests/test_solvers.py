@@ -186,3 +186,22 @@ def test_targets_prefer_the_objective_within_the_tolerance() -> None:
     assert loose is not None
     assert loose.best.macs >= tight.best.macs
     assert all(0.95 * target <= loose.best.metric(name) <= target for name, target in TARGETS.items())
+
+
+@pytest.mark.parametrize("net", ["phinet", "xinet"])
+@pytest.mark.parametrize("size", [(49, 40), (96, 128), (99, 64), (65, 97), (1, 1), (33, 33)])
+def test_the_search_prices_every_input_shape_as_python_ints_do(net: str, size: tuple[int, int]) -> None:
+    narrow = {"alpha": [0.3, 0.5, 1.0], **({"beta": [0.5, 1.0], "t_zero": [2, 6]} if net == "phinet" else {})}
+    try:
+        space = make_space(make_domain(net, domain=narrow, input_shape=(3, *size)), "tensors")
+    except ConfigError:
+        assert net == "xinet"  # which needs even sides of at least 16
+        return
+    for group, root, alpha, box, costs in exhaustive.blocks(space):
+        for n in range(len(root)):
+            where = group.roots[root[n]]
+            knobs = {h.name: where.branch[h.name] for h in group.model.family.hyperparameters if h.name in where.branch}
+            knobs |= group.hyperparameters(int(root[n]), int(alpha[n]), [int(axis[n]) for axis in box])
+            terms = group.model.one(knobs, *size)
+            exact = (max(s for _, s in terms.ram_terms), terms.flash_bytes, terms.macs, terms.params)
+            assert exact == (costs.ram_bytes[n], costs.flash_bytes[n], costs.macs[n], costs.params[n])

@@ -76,12 +76,9 @@ def command(
     """
     from hwscale.api import fit
     from hwscale.archive import check_writable
-    from hwscale.domain import parse_number
 
     if save is not None:
         check_writable(save)
-    percent = margin.endswith("%")
-    share = parse_number("margin", margin.removesuffix("%"))
     if verify == "torch" and sys.stderr.isatty():
         typer.echo("solving, then measuring the answer in torch ...", err=True)
     answer = fit(
@@ -103,7 +100,7 @@ def command(
         input_buffer=input_buffer,
         reserve_ram=reserve_ram,
         reserve_flash=reserve_flash,
-        margin=share / 100 if percent else share,
+        margin=margin,
     )
     if save is not None:
         answer.save(save)

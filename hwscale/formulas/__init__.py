@@ -14,7 +14,8 @@ FAMILIES: dict[str, Family] = {
 
 
 def find_family(name: str) -> Family:
-    """The family called ``name``; ConfigError offers the nearest name."""
-    if name not in FAMILIES:
-        raise ConfigError(f"unknown network family {name!r}; {nearest(name, FAMILIES)}")
-    return FAMILIES[name]
+    """The family called ``name``, in any case; ConfigError offers the nearest name."""
+    known = str(name).lower()
+    if known not in FAMILIES:
+        raise ConfigError(f"unknown network family {name!r}; {nearest(str(name), FAMILIES)}")
+    return FAMILIES[known]
