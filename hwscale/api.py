@@ -11,12 +11,13 @@ import numpy as np
 
 from hwscale.advice import warnings_for
 from hwscale.archive import load
-from hwscale.budget import Budget, Timing, make_budget, make_timing, parse_limits
+from hwscale.budget import Budget, Timing, make_budget, make_timing, parse_limits, usable_bytes
 from hwscale.builder import build
 from hwscale.configuration import Configuration, configure, pinned
 from hwscale.domain import make_domain
 from hwscale.errors import ConfigError, VerificationError, nearest
 from hwscale.formulas import FAMILIES
+from hwscale.ledger import NetworkRecord
 from hwscale.objectives import BAND, Objective, find_objective
 from hwscale.platform import Platform, load_platform
 from hwscale.problem import FEMTO, Candidate, Problem
@@ -24,6 +25,7 @@ from hwscale.result import Cost, CostReport, Fit, described
 from hwscale.runtimes import find_runtime
 from hwscale.solve import solve
 from hwscale.solve.infeasible import explain
+from hwscale.solve.solution import Solution
 from hwscale.solve.targets import solve_targets
 from hwscale.space import make_space
 from hwscale.units import parse_bytes, parse_share
@@ -32,9 +34,7 @@ from hwscale.verification import Verification, compare
 BACKENDS = ("torch", "none")
 SCHEDULES = ("layer",)
 INPUT_BUFFERS = ("counted", "external")
-RESTRICTION = (
-    f"resolution at least {BAND:g} r_path(MACs), as in published networks; give --fix or --domain resolution to lift it"
-)
+RESTRICTION = f"networks with a resolution of at least {BAND:g} r_path(MACs), as published ones have; --fix or --domain resolution lifts it"
 """What `balanced` adds to the default domain."""
 
 
@@ -117,19 +117,26 @@ def fit(
     kept = (reserve["ram"], reserve["flash"], share)
     budget = make_budget(where, wanted, timing, {**caps, **aims}, *kept, aims)
     limits_only = Budget({k: v for k, v in budget.limits.items() if k not in aims}, budget.power_w)
-    problem = Problem(space, goal, limits_only.metrics(), timing.fs_per_mac)
+    ceilings = Budget({k: v for k, v in budget.limits.items() if k in aims}, budget.power_w)
 
-    if aims:
-        ceilings = Budget({k: v for k, v in budget.limits.items() if k in aims}, budget.power_w)
-        solution = solve_targets(problem, ceilings.metrics(), solver, two_sided=two_sided)
-    else:
-        ceilings = Budget({}, budget.power_w)
-        solution = solve(problem, solver)
+    def answered(problem: Problem) -> Solution | None:
+        return (
+            solve_targets(problem, ceilings.metrics(), solver, two_sided=two_sided) if aims else solve(problem, solver)
+        )
+
+    problem = Problem(space, goal, limits_only.metrics(), timing.fs_per_mac)
+    solution = answered(problem)
+    if solution is not None and goal.band and not goal.within_band(solution.best.macs, solution.best.resolution):
+        goal = replace(goal, band=0.0)  # nothing that fits lies within the band: then it does not choose either
+        problem = replace(problem, objective=goal)
+        solution = answered(problem)
+    if solution is None and solver == "nlp" and solve(Problem(space, goal, budget.metrics(), timing.fs_per_mac)):
+        raise ConfigError("solver nlp found nothing, which proves nothing; use solver auto")
     if solution is None:
         everything = Problem(space, goal, budget.metrics(), timing.fs_per_mac)
         raise explain(everything, budget)
     chosen = pinned(declared, _values(solution.best))
-    _check(solution.best, chosen, runtime, space.external_input)
+    record = _priced(solution.best, chosen, runtime, space.external_input)
 
     found = Fit(
         configuration=chosen,
@@ -138,7 +145,7 @@ def fit(
         schedule=schedule,
         objective=goal.name,
         external_input=space.external_input,
-        cost=_cost(solution.best, timing),
+        cost=_cost(record, timing),
         evidence=_evidence(wanted.evidence, timing),
         limits=limits_only.limits,
         binding=_binding(problem, solution.best, limits_only),
@@ -179,18 +186,16 @@ def cost(
     record = chosen.record(runtime, external)
     where = None if platform is None else load_platform(platform)
     timing = make_timing(where, wanted, {op.kind for op in record.ops if op.macs})
-    latency_fs = sum(op.macs * timing.fs_per_mac[op.kind] for op in record.ops if op.macs and timing.fs_per_mac)
-    totals = Cost(
-        record.ram_bytes, record.flash_bytes, record.macs, record.params, *_time_and_energy(latency_fs, timing)
-    )
+    usable = {name: usable_bytes(where, wanted, name) for name in ("ram", "flash")}
     return CostReport(
         chosen,
         runtime,
         where.name if where else None,
-        totals,
+        _cost(record, timing),
         record.ops,
         **_peak(chosen, runtime, external),
         evidence=_evidence(wanted.evidence, timing),
+        usable={name: size for name, size in usable.items() if size is not None},
     )
 
 
@@ -229,8 +234,8 @@ def _choose(name: str, given: str, allowed: Sequence[str]) -> None:
         raise ConfigError(f"unknown {name} {given!r}; {nearest(str(given), allowed)}")
 
 
-def _check(best: Candidate, chosen: Configuration, runtime: str, external: bool) -> None:
-    """The answer as printed, priced again in Python ints, must cost what the search found."""
+def _priced(best: Candidate, chosen: Configuration, runtime: str, external: bool) -> NetworkRecord:
+    """The answer as printed, priced again in Python ints; it must cost what the search found."""
     record = chosen.record(runtime, external)
     searched = (best.ram_bytes, best.flash_bytes, best.macs, best.params)
     printed = (record.ram_bytes, record.flash_bytes, record.macs, record.params)
@@ -239,22 +244,19 @@ def _check(best: Candidate, chosen: Configuration, runtime: str, external: bool)
             f"the search priced {chosen.hyperparameters} at (RAM, Flash, MACs, params) {searched}, but it costs {printed}; "
             "this is a defect of hwscale, please report it"
         )
+    return record
 
 
 def _values(best: Candidate) -> dict[str, Any]:
     return {**best.group.roots[best.root].branch, **best.hyperparameters}
 
 
-def _cost(best: Candidate, timing: Timing) -> Cost:
-    times = _time_and_energy(best.latency_fs, timing)
-    return Cost(best.ram_bytes, best.flash_bytes, best.macs, best.params, *times)
-
-
-def _time_and_energy(latency_fs: int, timing: Timing) -> tuple[float | None, float | None]:
+def _cost(record: NetworkRecord, timing: Timing) -> Cost:
+    totals = (record.ram_bytes, record.flash_bytes, record.macs, record.params)
     if not timing.fs_per_mac:
-        return None, None
-    latency_s = latency_fs / FEMTO
-    return latency_s, None if timing.power_w is None else latency_s * timing.power_w
+        return Cost(*totals)
+    latency_s = sum(op.macs * timing.fs_per_mac[op.kind] for op in record.ops if op.macs) / FEMTO
+    return Cost(*totals, latency_s, None if timing.power_w is None else latency_s * timing.power_w)
 
 
 def _evidence(memory: Mapping[str, str], timing: Timing) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import Any
 from hwscale.errors import ConfigError, PlatformError, nearest
 from hwscale.platform import Platform
 from hwscale.platform_check import STATUSES
-from hwscale.problem import FEMTO
+from hwscale.problem import FEMTO, LONGEST_FS
 from hwscale.runtimes.runtime import Runtime
 from hwscale.units import (
     format_bytes,
@@ -23,6 +23,7 @@ from hwscale.units import (
     parse_seconds,
 )
 
+LARGEST_COUNT = 2**62
 LIMITS = ("ram", "flash", "macs", "latency", "energy")
 _PARSERS: dict[str, Any] = {
     "ram": parse_bytes,
@@ -58,10 +59,11 @@ class Budget:
         for name, value in self.limits.items():
             if name in ("latency", "energy"):
                 seconds = value if name == "latency" else value / float(self.power_w or math.nan)
-                limit = math.floor(seconds * FEMTO)
+                # at least 1 fs and below saturation, where every sum is still exact
+                limit = max(1, math.floor(min(seconds * FEMTO, LONGEST_FS - 1)))
                 found["latency"] = min(found.get("latency", limit), limit)
             else:
-                found[name] = int(value)
+                found[name] = int(min(value, LARGEST_COUNT))
         return found
 
     def limiting(self, metric: str) -> str:
@@ -80,6 +82,14 @@ class Budget:
     def show(self, metric: str, value: int) -> str:
         """The same as text."""
         return show(self.limiting(metric), self.quantity(metric, value))
+
+    def written(self, metric: str, value: int) -> str:
+        """The same as text that, typed back as a limit, admits the value: exact, or rounded up in the fourth digit."""
+        if metric != "latency":
+            return f"{value} B" if metric in ("ram", "flash") else str(value)
+        exact = self.quantity(metric, value)
+        digit = 10.0 ** (math.floor(math.log10(exact)) - 3)
+        return show(self.limiting(metric), math.ceil(exact / digit) * digit)
 
 
 def show(name: str, value: float) -> str:
@@ -163,6 +173,12 @@ def make_budget(
     for name, value in given.items():
         if value is not None:
             limits[name] = value
+    if {"latency", "energy"} <= set(aims):
+        raise ConfigError("latency and energy are one quantity on a platform; give only one of them as a target")
+    if limits.get("latency", 0) * FEMTO >= LONGEST_FS:
+        raise ConfigError(
+            f"limit latency of {limits['latency']:g} s is beyond the {LONGEST_FS / FEMTO:.0f} s that are exact"
+        )
     if "latency" in limits and not timing.fs_per_mac:
         raise PlatformError(f"{'target' if 'latency' in aims else 'limit'} latency cannot be used: {timing.no_latency}")
     if "energy" in limits and timing.power_w is None:

@@ -28,4 +28,4 @@ def build(
 
     chosen = configure(net, values, input_shape=input_shape, classes=classes, in_channels=in_channels)
     configuration = {name: value for name, value in chosen.values.items() if name != "resolution"}
-    return build_network(net, configuration, chosen.input_shape, classes)
+    return build_network(chosen.family, configuration, chosen.input_shape, classes)

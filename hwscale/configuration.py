@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -115,6 +114,6 @@ def pinned(domain: Domain, chosen: Mapping[str, Any] | None = None) -> Configura
         shape = (domain.in_channels, values["resolution"], values["resolution"])
     else:
         shape = (domain.in_channels, *domain.input_size)
-        if math.isclose(shape[1], shape[2]):
+        if shape[1] == shape[2]:
             values["resolution"] = shape[1]
     return Configuration(domain.family, values, shape, domain.classes)

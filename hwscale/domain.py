@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -13,8 +13,8 @@ from hwscale.formulas import find_family
 from hwscale.formulas.family import Family, Hyperparameter, Option
 
 MAX_STEPS = 1_000_000
-LARGEST = {"real": 1000, "num_layers": 100, "resolution": 8192}
-"""Ends of what makes sense, far outside any published network; they keep a slip of the keyboard from running for hours."""
+LARGEST_SIDE = 8192
+"""Largest input side [px]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def make_domain(
     for option in member.options:
         if option.name in domain:
             given = domain[option.name]
-            listed = given.split(",") if isinstance(given, str) else list(given)
+            listed = given.split(",") if isinstance(given, str) else _several(option.name, given)
             axes.append((option.name, tuple(dict.fromkeys(parse_option(option, value) for value in listed))))
         else:
             axes.append((option.name, (parse_option(option, fix.get(option.name, option.default)),)))
@@ -102,6 +102,8 @@ def _input_size(
         raise ConfigError(f"input_shape: got {shape!r}, but it must be (channels, height, width)")
     names = ("input_shape channels", "input_shape height", "input_shape width")
     channels, height, width = (_whole(name, side, 1) for name, side in zip(names, shape, strict=True))
+    if max(height, width) > LARGEST_SIDE:
+        raise ConfigError(f"input_shape {tuple(shape)}: its sides must be at most {LARGEST_SIDE} px")
     if in_channels not in (3, channels):
         raise ConfigError(f"in_channels = {in_channels} disagrees with input_shape {tuple(shape)}; drop one of the two")
     if "resolution" in domain:
@@ -123,19 +125,21 @@ def _axis(
     given = domain[hyper.name]
     if isinstance(given, str):
         return _parse_text(hyper, given)
-    if isinstance(given, int | float):
-        return (_value(hyper, given),)
-    values = list(given)
+    values = _several(hyper.name, given)
     if isinstance(given, tuple) and len(values) == 2 and hyper.axis == "line":
         return _interval(hyper, values[0], values[1])
-    if (
-        isinstance(given, tuple)
-        and len(values) == 3
-        and values[0] < values[1]
-        and 0 < values[2] < values[1] - values[0]
-    ):
-        return _lattice(hyper, *(str(v) for v in values))
+    if isinstance(given, tuple) and len(values) == 3:
+        low, high, step = (parse_number(hyper.name, value) for value in values)
+        if low < high and 0 < step < high - low:
+            return _lattice(hyper, *(str(value) for value in values))
     return _listed(hyper, values)
+
+
+def _several(name: str, given: Any) -> list[Any]:
+    """The values of a sequence; a lone value is a sequence of one."""
+    if given is None or isinstance(given, Mapping):
+        raise ConfigError(f"the domain of {name} is {given!r}; give values, (low, high) or (low, high, step)")
+    return list(given) if isinstance(given, Iterable) else [given]
 
 
 def _parse_text(hyper: Hyperparameter, text: str) -> Interval | tuple[Any, ...]:
@@ -146,9 +150,11 @@ def _parse_text(hyper: Hyperparameter, text: str) -> Interval | tuple[Any, ...]:
         return _lattice(hyper, *parts)
     if len(parts) == 2 and hyper.axis == "line":
         return _interval(hyper, *parts)
-    if len(parts) == 2 and hyper.whole:
+    if len(parts) == 2 and isinstance(hyper.default, int):
         return _lattice(hyper, parts[0], parts[1], "1")
-    raise ConfigError(f"domain {hyper.name}={text}: write LOW:HIGH:STEP or V1,V2,... (alpha also LOW:HIGH)")
+    raise ConfigError(
+        f"domain {hyper.name}={text}: write LOW:HIGH:STEP or V1,V2,...; LOW:HIGH alone is for alpha and whole numbers"
+    )
 
 
 def _interval(hyper: Hyperparameter, low: Any, high: Any) -> Interval:
@@ -180,13 +186,13 @@ def _value(hyper: Hyperparameter, given: Any) -> Any:
     number = parse_number(hyper.name, given)
     if hyper.name == "resolution" or hyper.whole:
         whole = _whole(hyper.name, given, 1)
-        if whole > LARGEST[hyper.name]:
-            raise ConfigError(f"{hyper.name} = {given}: it must be at most {LARGEST[hyper.name]}")
+        if whole > hyper.largest:
+            raise ConfigError(f"{hyper.name} = {given}: it must be at most {hyper.largest:g}")
         return whole
     if number <= 0:
         raise ConfigError(f"{hyper.name} = {given}: it must be above zero")
-    if number > LARGEST["real"]:
-        raise ConfigError(f"{hyper.name} = {given}: it must be at most {LARGEST['real']}")
+    if number > hyper.largest:
+        raise ConfigError(f"{hyper.name} = {given}: it must be at most {hyper.largest:g}")
     return int(number) if isinstance(hyper.default, int) and number == int(number) else number
 
 
@@ -194,7 +200,7 @@ def parse_number(name: str, given: Any) -> float:
     """A finite float of a number or of text; ConfigError names ``name`` otherwise."""
     try:
         number = float(given)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = math.nan
     if isinstance(given, bool) or not math.isfinite(number):
         raise ConfigError(f"{name}: {given!r} is not a finite number")
@@ -236,5 +242,11 @@ def parse_option(option: Option, given: Any) -> Any:
                 f"{option.name} = {given!r}: it must be a list of whole numbers, for example 5,7"
             ) from None
     if isinstance(default, int):
-        return _whole(option.name, given, 0 if option.name == "first_conv_stride" else 1)
-    return parse_number(option.name, given)
+        whole = _whole(option.name, given, 1)
+        if whole > option.largest:
+            raise ConfigError(f"{option.name} = {given}: it must be at most {option.largest:g}")
+        return whole
+    number = parse_number(option.name, given)
+    if not 0 <= number <= option.largest:
+        raise ConfigError(f"{option.name} = {given}: it must be 0 to {option.largest:g}")
+    return number

@@ -60,5 +60,5 @@ def nearest(name: str, allowed: Iterable[str]) -> str:
 
     names = sorted(allowed)
     listed = ", ".join(names)
-    close = get_close_matches(name.lower(), names, n=1, cutoff=0.5)
+    close = get_close_matches(str(name).lower(), names, n=1, cutoff=0.5)
     return f"did you mean {close[0]!r}? Allowed: {listed}" if close else f"allowed: {listed}"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from hwscale.errors import ConfigError
 from hwscale.problem import Problem
 from hwscale.solve import solve
 from hwscale.space import make_space
@@ -23,7 +24,7 @@ class Neighbour:
 
 
 def neighbours(problem: Problem, resolution: int) -> tuple[Neighbour, ...]:
-    """Proven best on either side of ``resolution`` [px], one of several in the domain; a side where nothing fits is left out."""
+    """Proven best on either side of ``resolution`` [px], one of several in the domain; a side where nothing can be built or fits is left out."""
     domain = problem.space.domain
     sides = domain["resolution"]
     assert isinstance(sides, tuple)  # a whole number: never an interval
@@ -31,7 +32,10 @@ def neighbours(problem: Problem, resolution: int) -> tuple[Neighbour, ...]:
     found = []
     for side in sides[max(0, at - 1) : at] + sides[at + 1 : at + 2]:
         axes = tuple((name, (side,) if name == "resolution" else values) for name, values in domain.axes)
-        space = make_space(replace(domain, axes=axes), problem.space.runtime, problem.space.external_input)
+        try:
+            space = make_space(replace(domain, axes=axes), problem.space.runtime, problem.space.external_input)
+        except ConfigError:
+            continue
         solution = solve(replace(problem, space=space))
         if solution is not None:
             best = solution.best

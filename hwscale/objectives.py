@@ -43,6 +43,10 @@ class Objective:
     c: float = 0.0
     band: float = 0.0
 
+    def __post_init__(self) -> None:
+        if self.metric not in ("macs", "params"):
+            raise ConfigError(f"objective {self.name!r} reads {self.metric!r}; allowed metrics: macs, params")
+
     @property
     def plain(self) -> bool:
         """The score is the metric itself."""
@@ -84,6 +88,10 @@ class Objective:
         turn = 1e8 * (sides / self.r0 * math.exp(2 / self.c)) ** 4 if self.c else np.full(np.shape(sides), NO_TURN)
         return np.minimum(np.minimum(turn, NO_TURN), self._cap(sides))
 
+    def within_band(self, metric: int, resolution: float) -> bool:
+        """The resolution is at least ``band`` x r_path(metric)."""
+        return metric <= float(self._cap(resolution))
+
     def _cap(self, resolution: Any) -> Any:
         """The metric at which ``resolution`` is ``band`` x r_path."""
         sides = np.asarray(resolution, np.float64)
@@ -93,9 +101,9 @@ class Objective:
 
 
 def balanced(r0: float = 160.0, c: float = 1.5) -> Objective:
-    """`balanced` with its own parameters: r0 > 0 [px], c >= 0."""
-    if not (math.isfinite(r0) and r0 > 0 and math.isfinite(c) and c >= 0):
-        raise ConfigError(f"objective balanced: got r0 = {r0}, c = {c}; r0 must be above 0 and c at least 0")
+    """`balanced` with its own parameters: r0 from 1 to 10000 [px], c 0 or from 0.01 to 1000."""
+    if not (1 <= r0 <= 10_000 and (c == 0 or 0.01 <= c <= 1000)):
+        raise ConfigError(f"objective balanced: got r0 = {r0}, c = {c}; r0 is 1 to 10000 px, c is 0 or 0.01 to 1000")
     return Objective("balanced", "macs", "MACs at a resolution that suits them", r0, c)
 
 

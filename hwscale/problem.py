@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -15,6 +16,9 @@ from hwscale.space import Group, Space
 
 FEMTO = 10**15
 """Latency is summed in whole femtoseconds, so that a limit on it is decided on integers too."""
+
+LONGEST_FS = 2**60
+"""Latencies are exact up to here, 1152 s per operator kind."""
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -34,6 +38,12 @@ class Problem:
     fs_per_mac: Mapping[str, int] = field(default_factory=dict)
     floors: Mapping[str, int] = field(default_factory=dict)
 
+    @property
+    def digest(self) -> str:
+        """Short hash of what a proof quantifies over: the declared domain and what the objective leaves out of it."""
+        declared = (self.space.digest, self.objective.band)
+        return hashlib.sha256(repr(declared).encode()).hexdigest()[:12]
+
     def metric(self, name: str, costs: CostArrays) -> Ints:
         """One metric of many candidates."""
         if name == "latency":
@@ -45,7 +55,9 @@ class Problem:
         total = np.zeros(len(costs.macs), np.int64)
         if self.fs_per_mac:
             for kind, macs in costs.macs_by_kind.items():
-                total += macs * self.fs_per_mac[kind]
+                rate = self.fs_per_mac[kind]
+                # saturated, so that no sum over the handful of kinds can wrap; limits lie below LONGEST_FS
+                total += np.minimum(macs, LONGEST_FS // rate) * rate
         return total
 
     def within_limits(self, costs: CostArrays) -> npt.NDArray[np.bool_]:
@@ -89,8 +101,7 @@ class Problem:
 
     def score(self, candidate: Candidate) -> float:
         """What is maximised, from exact integers."""
-        metric = candidate.macs if self.objective.metric == "macs" else candidate.params
-        return self.objective.score(metric, candidate.resolution)
+        return self.objective.score(candidate.metric(self.objective.metric), candidate.resolution)
 
     def rank(self, candidate: Candidate) -> tuple[Any, ...]:
         """Ascending order of preference: score, then latency, RAM, Flash, then num_layers, resolution, alpha, the rest in
@@ -169,7 +180,7 @@ class Candidate:
             self.latency_fs,
             self.ram_bytes,
             self.flash_bytes,
-            where.branch["num_layers"],
+            where.branch.get("num_layers", 0),
             self.resolution,
             float(where.alphas[self.alpha]),
             *rest,

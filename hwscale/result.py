@@ -47,7 +47,8 @@ class Cost:
 
 @dataclass(frozen=True)
 class CostReport:
-    """Cost of one configuration, op by op; ``peak_op`` is where RAM peaks and ``live`` what is alive there."""
+    """Cost of one configuration, op by op; ``peak_op`` is where RAM peaks and ``live`` what is alive there; ``usable`` is the
+    platform's RAM and Flash, where one is named [B]."""
 
     configuration: Configuration
     runtime: str
@@ -57,6 +58,7 @@ class CostReport:
     peak_op: str
     live: tuple[LiveTensor, ...]
     evidence: Mapping[str, str]
+    usable: Mapping[str, int]
 
     def __getattr__(self, name: str) -> Any:
         # report.ram_bytes reads as report.cost.ram_bytes: the numbers are what one came for
@@ -76,6 +78,7 @@ class CostReport:
             "classes": self.configuration.classes,
             "cost": asdict(self.cost),
             "evidence": dict(self.evidence),
+            "usable": dict(self.usable),
             "peak_op": self.peak_op,
             "live": [asdict(tensor) for tensor in self.live],
             "ops": [asdict(op) for op in self.ops],
@@ -86,8 +89,8 @@ class CostReport:
 class Fit:
     """The best configuration that fits.
 
-    ``limits`` and ``slack`` (limit - cost) by name, in bytes, MACs, s, J; ``binding`` names the limits that the next larger
-    network along any axis would break; ``targets`` and ``distance`` (cost / target - 1) in hardware-aware scaling.
+    ``limits`` and ``slack`` (limit - cost) by name, in bytes, MACs, s, J; ``binding`` names the limits that the next wider
+    network at this resolution would break; ``targets`` and ``distance`` (cost / target - 1) in hardware-aware scaling.
     ``restriction`` is what narrowed the domain beyond its declaration. ``evidence`` says of each quantity: exact, bounded or estimated (with its source).
     """
 
@@ -128,10 +131,10 @@ class Fit:
         return self.configuration.input_shape
 
     def neighbours(self) -> tuple[Neighbour, ...]:
-        """The proven best at the next smaller and the next larger resolution of the domain."""
+        """The proven best at the next smaller and the next larger resolution of the domain; none beside targets."""
         from hwscale.neighbours import neighbours
 
-        if self.problem.space.domain.input_size is not None:
+        if self.targets or self.problem.space.domain.input_size is not None:
             return ()
         return neighbours(self.problem, self.configuration.values["resolution"])
 

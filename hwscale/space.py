@@ -171,19 +171,26 @@ def make_space(domain: Domain, runtime: str, external_input: bool = False) -> Sp
 
 def _check_range(group: Group) -> None:
     """ConfigError if the largest candidate, priced in Python ints, would not fit the int64 of the search."""
-    root = max(group.roots, key=lambda r: r.height * r.width * float(r.alphas[-1]) ** 2)
-    knobs = {
-        h.name: float(root.branch[h.name])
-        for h in group.model.family.hyperparameters
-        if h.knob and h.name in root.branch
+    names = [h.name for h in group.model.family.hyperparameters if h.axis == "branch" and h.knob]
+    ends = {
+        name: {min(r.branch[name] for r in group.roots), max(r.branch[name] for r in group.roots)} for name in names
     }
-    knobs |= {name: float(lattice[-1]) for name, lattice in group.boxes.items()}
-    terms = group.model.one({**knobs, "alpha": float(root.alphas[-1])}, root.height, root.width)
-    if max(terms.macs, terms.flash_bytes) > LARGEST_COST:
-        raise ConfigError(
-            f"the largest candidate has {terms.macs:.3g} MACs and {terms.flash_bytes:.3g} bytes of Flash, beyond exact search; "
-            "lower the upper ends of the domain, alpha first"
-        )
+    # costs rise or fall along each branch knob, so the dearest root has every one of them at an end
+    corners: dict[tuple[Any, ...], Root] = {}
+    for root in group.roots:
+        key = tuple(root.branch[name] for name in names)
+        if all(value in ends[name] for name, value in zip(names, key, strict=True)):
+            known = corners.get(key, root)
+            corners[key] = max(known, root, key=lambda r: r.height * r.width * float(r.alphas[-1]) ** 2)
+    boxes = {name: float(lattice[-1]) for name, lattice in group.boxes.items()}
+    for root in corners.values():
+        knobs = {name: float(root.branch[name]) for name in names} | boxes | {"alpha": float(root.alphas[-1])}
+        terms = group.model.one(knobs, root.height, root.width)
+        if max(terms.macs, terms.flash_bytes) > LARGEST_COST:
+            raise ConfigError(
+                f"the largest candidate has {float(terms.macs):.3g} MACs and {float(terms.flash_bytes):.3g} bytes of "
+                "Flash, beyond exact search; lower the upper ends of the domain (alpha, beta, resolution) or classes"
+            )
 
 
 def _boxes(family: Family, domain: Domain) -> dict[str, Floats]:

@@ -47,6 +47,7 @@ def parse_bytes(given: float | str, what: str = "size") -> int:
     if isinstance(given, str):
         value, unit = _split(given, what, "'256 KiB'")
         key = unit.upper()
+        _positive(value, what, given)
         if key in _AMBIGUOUS:
             power = _AMBIGUOUS[key]
             letter = "KMG"[power - 1]
@@ -56,7 +57,7 @@ def parse_bytes(given: float | str, what: str = "size") -> int:
             )
         if unit and key not in _BINARY:
             raise ConfigError(f"{what}: unknown unit {unit!r} in {given!r}; allowed: B, KiB, MiB, GiB")
-        value = _positive(value, what, given) * _BINARY.get(key, 1)
+        value = value * _BINARY.get(key, 1)
     else:
         value = _number(given, what, "'256 KiB'")
     if value != int(value):

@@ -56,14 +56,20 @@ def show_platform(target: Target, as_json: arguments.AsJson = False) -> None:
 @app.command("check")
 def check(target: Target) -> None:
     """Lint a platform file: unknown keys, overlaps, swapped sizes, missing sources; exit 2 on errors."""
-    from hwscale.platform import check_platform
+    from hwscale.platform import check_platform, load_platform
+    from hwscale.units import format_bytes
 
     findings = check_platform(target)
     for finding in findings:
         typer.echo(f"{finding.severity}: {finding}")
     if any(finding.severity == "error" for finding in findings):
         raise typer.Exit(2)
-    typer.echo(f"{target}: ok" if not findings else f"{target}: usable")
+    platform = load_platform(target)
+    arena = f"arena {format_bytes(platform.arena_bytes)} ({' + '.join(platform.arena_regions)})"
+    marked = sum(region.size_bytes for region in platform.ram if region.arena)
+    flash = "no Flash limit" if platform.flash_bytes is None else f"Flash {format_bytes(platform.flash_bytes)}"
+    verdict = "usable" if findings else "ok"
+    typer.echo(f"{target}: {verdict}; {arena} of {format_bytes(marked)} marked as arena, {flash}")
 
 
 @app.command("new")

@@ -15,6 +15,7 @@ from hwscale.configuration import LiveTensor
 from hwscale.ledger import OpRecord
 from hwscale.platform import Platform
 from hwscale.result import CostReport, Fit
+from hwscale.runtimes import RUNTIMES
 from hwscale.units import format_bytes, format_count
 from hwscale.verification import Verification
 
@@ -23,8 +24,9 @@ _MEASURED = {"ram": "ram_bytes", "flash": "flash_bytes", "macs": "macs"}
 
 
 def _console() -> Console:
-    # a pipe has no width of its own: do not wrap what a script will grep
-    return Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=110)
+    # sentences wrap where the terminal does, and nothing is cut to fit: digits and sources stay whole
+    width = max(80, Console().width) if sys.stdout.isatty() else 160
+    return Console(highlight=False, soft_wrap=True, width=width)
 
 
 def render_fit(fit: Fit, *, explain: bool) -> None:
@@ -41,8 +43,12 @@ def render_fit(fit: Fit, *, explain: bool) -> None:
     if fit.cost.latency_s is not None:
         console.print(f"  latency {escape(fit.evidence['latency'])}")
     reserve = ", ".join(f"{name} {format_bytes(size)}" for name, size in fit.reserve.items())
-    console.print(f"  reserve: {reserve}; margin {100 * fit.margin:g} %")
+    bare = fit.platform is not None and not any(fit.reserve.values()) and not fit.margin
+    hint = "; nothing is kept for code, stack and buffers: --reserve-ram, --reserve-flash" if bare else ""
+    console.print(f"  reserve: {reserve}; margin {100 * fit.margin:g} %{hint}")
     console.print("  " + _proof(fit))
+    if fit.restriction:
+        console.print(f"  among {fit.restriction}")
     console.print("  " + _verified(fit.verification))
     for warning in fit.warnings:
         console.print(f"  [yellow]warning:[/yellow] {escape(warning)}")
@@ -112,33 +118,38 @@ def _verified(verification: Verification) -> str:
 def _explain(console: Console, fit: Fit) -> None:
     console.print()
     _live(console, fit.peak_op, fit.live)
+    console.print(f"  runtime {fit.runtime}: {RUNTIMES[fit.runtime].meaning}")
     console.print()
     console.print("[bold]Limits[/bold]")
     for name, limit in fit.limits.items():
         left = fit.slack[name]
-        binding = ", binding: the next larger network breaks it" if name in fit.binding else ""
+        binding = ", binding: the next wider network breaks it" if name in fit.binding else ""
         console.print(f"  {_LABELS[name]} {show(name, limit)}: {show(name, left) if left > 0 else '0'} left{binding}")
-    if not fit.binding:
-        console.print("  none binds: the answer sits at the edge of its domain or where the objective turns")
+    if not fit.binding and not fit.targets:
+        console.print("  none stops the next wider network at this resolution")
     for name in ("latency", "energy"):
         if fit.cost.quantity(name) is None:
             console.print(f"  {name}: {escape(fit.evidence[name])}")
     console.print()
     console.print("[bold]Certificate[/bold]")
     c = fit.certificate
-    console.print(f"  objective {fit.objective} = {c.objective:.9g}")
+    meaning = fit.problem.objective.meaning
+    console.print(f"  objective {fit.objective} ({meaning}) = {c.objective:.9g}")
     if c.bound is None:
         console.print("  no bound: this solver proves nothing; run without --solver nlp for a proof")
     else:
+        claim = "limits and targets" if fit.targets else "limits"
+        if fit.restriction:
+            claim += f" and among {fit.restriction.partition(',')[0]}"
         console.print(
-            f"  no other of the {c.domain_size:,} candidates within the limits scores more than {c.bound:.9g} "
+            f"  no other of the {c.domain_size:,} candidates within the {claim} scores more than {c.bound:.9g} "
             f"(gap {c.gap:g}); ties are broken by latency, RAM, Flash, then the smaller network"
         )
-        if fit.restriction:
-            console.print(f"  considered: {fit.restriction}")
         console.print(f"  {c.method}: {c.nodes:,} boxes, {c.evaluations:,} exact evaluations; domain {c.domain_hash}")
     for name, value in c.multipliers.items():
-        console.print(f"  local multiplier of {name}: {value:.3f} % more MACs per 1 % more (relaxed problem)")
+        console.print(
+            f"  local multiplier of {name}: {value:.3f} % more {fit.problem.objective.metric} per 1 % more (relaxed problem)"
+        )
 
 
 def _live(console: Console, peak_op: str, live: Sequence[LiveTensor]) -> None:
@@ -164,14 +175,22 @@ def render_cost(report: CostReport, *, explain: bool) -> None:
     for name, label in _LABELS.items():
         value = report.cost.quantity(name)
         if value is not None:
-            table.add_row(label, show(name, value), escape(report.evidence.get(name, "exact")))
-    table.add_row("params", format_count(report.cost.params), "exact")
+            table.add_row(label, show(name, value), _against(report, name), escape(report.evidence.get(name, "exact")))
+    table.add_row("params", format_count(report.cost.params), "", "exact")
     console.print(table)
     if explain:
         console.print()
         _ops(console, report.ops)
         console.print()
         _live(console, report.peak_op, report.live)
+
+
+def _against(report: CostReport, name: str) -> str:
+    if name not in report.usable:
+        return ""
+    usable, value = report.usable[name], int(report.cost.quantity(name) or 0)
+    fits = "fits" if value <= usable else "[red]does not fit[/red]"
+    return f"{fits} {format_bytes(usable)}"
 
 
 def _ops(console: Console, ops: Sequence[OpRecord]) -> None:
@@ -238,18 +257,18 @@ def render_platforms(platforms: Sequence[Platform]) -> None:
     for p in platforms:
         flash = "-" if p.flash_bytes is None else format_bytes(p.flash_bytes)
         clock = f"{p.clock_hz / 1e6:g} MHz"
-        table.add_row(p.name, p.core, format_bytes(p.arena_bytes), flash, clock, p.default_rates or "-")
+        table.add_row(p.name, escape(p.core), format_bytes(p.arena_bytes), flash, clock, escape(p.default_rates or "-"))
     _console().print(table)
 
 
 def render_platform(platform: Platform) -> None:
     """Everything a descriptor says, with sources."""
     console = _console()
-    console.print(f"[bold]{platform.name}[/bold]  {platform.part}, {platform.vendor}, {platform.core}")
+    console.print(f"[bold]{platform.name}[/bold]  " + escape(f"{platform.part}, {platform.vendor}, {platform.core}"))
     console.print(
         f"  clock {platform.clock_hz / 1e6:g} MHz ({platform.clock_source.status}: {escape(platform.clock_source.text)})"
     )
-    regions = " + ".join(platform.arena_regions)
+    regions = escape(" + ".join(platform.arena_regions))
     console.print(f"  arena RAM {format_bytes(platform.arena_bytes)}: {regions}")
     if platform.flash is None:
         console.print("  Flash: no limit")
@@ -264,19 +283,27 @@ def render_platform(platform: Platform) -> None:
         address = "-" if region.base_address is None else f"0x{region.base_address:08x}"
         arena = "yes" if region.arena else "no"
         table.add_row(
-            region.name, address, format_bytes(region.size_bytes), arena, region.source.status, region.source.text
+            escape(region.name),
+            address,
+            format_bytes(region.size_bytes),
+            arena,
+            region.source.status,
+            escape(region.source.text),
         )
     console.print(table)
     for power in platform.power:
         console.print(
             f"  power {power.power_mw:g} mW, {escape(power.condition)} ({power.source.status}: {escape(power.source.text)})"
         )
+    if not platform.throughput:
+        console.print("  no operator rates: latency is unknown")
+        return
     rates = Table(box=None, padding=(0, 2), show_edge=False)
     for column in ("operator", "rates", "M MAC/s", "status", "source"):
         rates.add_column(column, justify="right" if column == "M MAC/s" else "left")
     for rate in platform.throughput:
         speed = "not supported" if rate.mac_per_s is None else f"{rate.mac_per_s / 1e6:.1f}"
-        rates.add_row(rate.operator, rate.runtime, speed, rate.source.status, escape(rate.source.text))
+        rates.add_row(rate.operator, escape(rate.runtime), speed, rate.source.status, escape(rate.source.text))
     console.print(rates)
     if platform.default_rates:
-        console.print(f"  default rates: {platform.default_rates}")
+        console.print(f"  default rates: {escape(platform.default_rates)}")

@@ -22,7 +22,8 @@ class Hyperparameter:
     breakpoints; "box" real, cost nondecreasing; "branch" decides the graph or is not monotone, enumerated. Branch
     hyperparameters that also enter widths as numbers are ``knob``s, as lines and boxes are.
     ``domain`` is the default: (low, high) for the line, the values otherwise. ``published`` is the range that published
-    networks span, None where none is known. ``whole`` asks for integers.
+    networks span, None where none is known. ``whole`` asks for integers; ``largest``, far outside any
+    published network, keeps a slip of the keyboard from running for hours.
     """
 
     name: str
@@ -33,15 +34,17 @@ class Hyperparameter:
     meaning: str
     whole: bool = False
     knob: bool = True
+    largest: float = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """A switch of the reference implementation; ``default`` fixes its type."""
+    """A switch of the reference implementation; ``default`` fixes its type, ``largest`` bounds a number."""
 
     name: str
     default: Any
     meaning: str
+    largest: float = 1000
 
 
 @dataclass(frozen=True)

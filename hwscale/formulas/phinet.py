@@ -35,16 +35,16 @@ class PhiNet:
         Hyperparameter("beta", "box", 1.0, _steps(0.4, 1.65, 100), (0.4, 1.656), "shape: t_N / t_0"),
         Hyperparameter("t_zero", "box", 6.0, _steps(2, 8, 20), (2.0, 8.0), "expansion factor at the first block"),
         Hyperparameter(
-            "num_layers", "branch", 7, (7, 8, 9), (4, 15), "index of the last block", whole=True, knob=False
+            "num_layers", "branch", 7, (7, 8, 9), (4, 15), "index of the last block", whole=True, knob=False, largest=32
         ),
-        Hyperparameter("resolution", "branch", 96, _RESOLUTIONS, (28, 224), "input side [px]", whole=True, knob=False),
+        Hyperparameter("resolution", "branch", 96, _RESOLUTIONS, (28, 224), "input side [px]", whole=True, knob=False, largest=8192),
     )
     options: tuple[Option, ...] = (
         Option("first_conv_stride", 2, "stride of the stem"),
         Option(
             "downsampling_layers", (5, 7), "blocks that halve the map and double the width; entries outside 4..N inert"
         ),
-        Option("conv5_percent", 0.0, "share of the last blocks with a 5x5 depthwise"),
+        Option("conv5_percent", 0.0, "share of the last blocks with a 5x5 depthwise", largest=1),
         Option("residuals", True, "add input and output of a block where shapes agree"),
         Option("conv2d_input", False, "a plain 3x3 convolution instead of the separable stem and block 0"),
         Option("pool", False, "max pools instead of strides"),
@@ -103,8 +103,6 @@ class PhiNet:
         N = settings["num_layers"]
         if N < 1:
             return f"num_layers = {N}: the expansion factor divides by it; use 1 or more (3 or more to be meaningful)"
-        if settings["first_conv_stride"] < 1:
-            return f"first_conv_stride = {settings['first_conv_stride']}: use 1 or more"
         height, width = _stem_map(settings, height, width)
         if min(height, width) < 1:
             if settings["conv2d_input"]:

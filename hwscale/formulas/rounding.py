@@ -13,6 +13,11 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from hwscale.errors import ConfigError
+
+
+MAX_STEPS = 10_000_000
+
 
 class Rounding(Protocol):
     """How a family turns real expressions into widths [channels]."""
@@ -128,11 +133,14 @@ def breakpoints(factors: Sequence[tuple[float, float]], low: float, high: float)
     """The smallest alpha in [low, high] of every distinct tuple ``int(a * alpha * b)`` over the factors (a, b).
 
     Between two neighbours no width changes, so the returned alphas are *all* real alpha in the interval, exactly, as the
-    floats that the reference network would compute with. Ascending; the first is ``low``.
+    floats that the reference network would compute with. Ascending; the first is ``low``. ConfigError for more than
+    `MAX_STEPS` of them.
     """
     alphas = [np.array([low])]
     for a, b in factors:
         first, last = int(a * low * b) + 1, int(a * high * b)
+        if last - first > MAX_STEPS:
+            raise ConfigError(f"alpha from {low:g} to {high:g} has over {MAX_STEPS:,} distinct networks; narrow it")
         steps = np.arange(first, last + 1, dtype=np.float64)
         alpha = steps / (a * b)
         # the quotient is a few ulp off at worst: walk to the very first float that reaches the step

@@ -144,10 +144,9 @@ class Tape:
 class Kernel:
     """Compiled tape: ``run`` fills one row of ``out`` per output."""
 
-    def __init__(self, function: Callable[..., None], buffers: Mapping[str, int], source: str) -> None:
+    def __init__(self, function: Callable[..., None], buffers: Mapping[str, int]) -> None:
         self._function = function
         self._buffers = buffers
-        self.source = source
 
     def workspace(self, rows: int) -> dict[str, Array]:
         """Buffers for up to ``rows`` rows, reusable from call to call."""
@@ -190,7 +189,7 @@ class _Writer:
         names: dict[str, Any] = {op: getattr(np, op) for op in _SCALAR}
         names |= {"copyto": np.copyto, "equal": np.equal, "not_equal": np.not_equal, "less": np.less}
         exec(compile(source, "<hwscale formula>", "exec"), names)  # noqa: S102 - the source is this file's own
-        return Kernel(names["kernel"], dict(self.used), source)
+        return Kernel(names["kernel"], dict(self.used))
 
     def _order(self) -> list[int]:
         """The operations that outputs need, each as soon as its operands stand: sums swallow their terms at once,

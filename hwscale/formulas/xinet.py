@@ -32,13 +32,13 @@ class XiNet:
         Hyperparameter(
             "gamma", "branch", 4, (3, 4, 5, 6), (3.0, 6.0), "compression of every XiConv, int(gamma) counts"
         ),
-        Hyperparameter("num_layers", "branch", 5, (5, 6, 7), (5, 7), "stages, stem included", whole=True, knob=False),
+        Hyperparameter("num_layers", "branch", 5, (5, 6, 7), (5, 7), "stages, stem included", whole=True, knob=False, largest=32),
         Hyperparameter(
-            "resolution", "branch", 96, tuple(range(48, 257, 16)), (96, 224), "input side [px]", whole=True, knob=False
+            "resolution", "branch", 96, tuple(range(48, 257, 16)), (96, 224), "input side [px]", whole=True, knob=False, largest=8192
         ),
     )
     options: tuple[Option, ...] = (
-        Option("base_filters", 16, "stem width at alpha = 1"),
+        Option("base_filters", 16, "stem width at alpha = 1", largest=64),
         Option("attention", True, "sigmoid gate of width c_out/(2 gamma) after every XiConv but the last two"),
         Option("skip", True, "broadcast of the first layer's output to every later layer"),
         Option("include_top", True, "average pool and classifier"),

@@ -14,6 +14,6 @@ RUNTIMES: dict[str, Runtime] = {
 
 def find_runtime(name: str) -> Runtime:
     """The runtime called ``name``; ConfigError offers the nearest name."""
-    if name not in RUNTIMES:
+    if str(name) not in RUNTIMES:
         raise ConfigError(f"unknown runtime {name!r}; {nearest(str(name), RUNTIMES)}")
     return RUNTIMES[name]

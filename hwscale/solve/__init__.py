@@ -28,7 +28,7 @@ def solve(problem: Problem, solver: str = "auto") -> Solution | None:
     """
     if solver == "auto":
         solver = "table" if problem.space.size <= TABLE_ROWS else "quadtree"
-    if solver not in SOLVERS:
+    if str(solver) not in SOLVERS:
         raise ConfigError(f"unknown solver {solver!r}; {nearest(str(solver), ['auto', *SOLVERS])}")
     if problem.space.size > LARGEST.get(solver, problem.space.size):
         raise ConfigError(

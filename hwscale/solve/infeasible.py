@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from hwscale.errors import InfeasibleError
+from hwscale.errors import ConfigError, InfeasibleError
 from hwscale.problem import Candidate, Problem, candidates
 
 
@@ -26,6 +26,9 @@ class Units(Protocol):
     def show(self, metric: str, value: int) -> str:
         """The same as text."""
 
+    def written(self, metric: str, value: int) -> str:
+        """The same as text that, typed back as a limit, admits the value."""
+
 
 def explain(problem: Problem, units: Units) -> InfeasibleError:
     """The error to raise where nothing meets ``problem.limits``."""
@@ -36,13 +39,15 @@ def explain(problem: Problem, units: Units) -> InfeasibleError:
     closest = min(corners, key=lambda c: max(c.metric(name) / limits[name] for name in limits))
     over = [name for name in limits if closest.metric(name) > limits[name]]
     budget = {units.limiting(name): units.quantity(name, max(closest.metric(name), limits[name])) for name in limits}
+    if not over:  # the solver gave up on what exists
+        raise ConfigError("this solver found nothing, which proves nothing; use solver auto")
     worst = max(broken or over, key=lambda name: (alone[name] if broken else closest).metric(name) / limits[name])
     smallest = alone[worst] if broken else closest
     needed, allowed = smallest.metric(worst), limits[worst]
     knobs = ", ".join(f"{name}={value:g}" for name, value in smallest.hyperparameters.items())
     family = problem.space.domain.family
     reason = "the smallest configuration" if broken else "no configuration meets all limits at once; the nearest one"
-    together = ", ".join(f"{units.limiting(name)} {units.show(name, closest.metric(name))}" for name in limits)
+    together = ", ".join(f"{units.limiting(name)} {units.written(name, closest.metric(name))}" for name in limits)
     return InfeasibleError(
         f"no {family} in the domain fits {units.limiting(worst)} {units.show(worst, allowed)}: {reason} ({knobs}) needs "
         f"{units.show(worst, needed)}, {units.show(worst, needed - allowed)} more; the smallest budget that fits: {together}",

@@ -34,11 +34,10 @@ ROUNDS = 12
 
 @dataclass(frozen=True, slots=True)
 class _Smooth:
-    """Smooth optimum of one root: objective bound-like score, box values, multipliers by limit."""
+    """Smooth optimum of one root: box values, multipliers by limit."""
 
     group: Group
     root: int
-    score: float
     box: tuple[float, ...]
     multipliers: dict[str, float]
 
@@ -72,7 +71,7 @@ def solve(problem: Problem) -> Solution | None:
         lines.evaluations,
         len(tops),
         space.size,
-        space.digest,
+        problem.digest,
         "nlp (scipy SLSQP on the relaxed problem, exact repair)",
         time.perf_counter() - started,
         own[0].multipliers if own else {},
@@ -164,15 +163,14 @@ def _smooth(problem: Problem, group: Group, root: int) -> _Smooth | None:
     x = low
     if costs(low)[1][-1] > 0:  # else even the smallest network is past the turning point, and the best of the root
         x, found = _ascend(costs, low, high)
-    metric, slack, names = costs(x)
+    _, slack, names = costs(x)
     if (slack[:-1] < -0.05).any():  # less is left to the exact repair: floors make the true cost a few percent smaller
         return None
     multipliers: dict[str, float] = {}
     for name, value in zip(names, found, strict=False):
         if name:
             multipliers[name] = multipliers.get(name, 0.0) + float(value)
-    score = problem.objective.score(round(math.exp(metric)), float(group.resolutions[root]))
-    return _Smooth(group, root, score, tuple(np.exp(x[1:]).tolist()), multipliers)
+    return _Smooth(group, root, tuple(np.exp(x[1:]).tolist()), multipliers)
 
 
 def _ascend(costs: _Costs, low: Floats, high: Floats) -> tuple[Floats, Sequence[float]]:

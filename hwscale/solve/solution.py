@@ -99,7 +99,7 @@ def proven(problem: Problem, best: Candidate, method: str, evaluations: int, nod
         evaluations,
         nodes,
         space.size,
-        space.digest,
+        problem.digest,
         method,
         time.perf_counter() - started,
     )

@@ -1,0 +1,141 @@
+"""Where arithmetic, domains or objectives come to an end: the answer is right or refused, never wrapped or misdescribed."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+import hwscale
+from hwscale.objectives import Objective
+
+KIB = 1024
+
+
+def fit(net: str, *arguments: Any, **settings: Any) -> hwscale.Fit:
+    return hwscale.fit(net, *arguments, verify="none", **settings)
+
+
+def test_latencies_beyond_int64_are_infeasible_not_negative() -> None:
+    huge = {"resolution": 2048, "beta": 1.0, "t_zero": 6.0, "num_layers": 7}
+    limits = {"ram": "none", "flash": "none", "latency": "1 s"}
+    with pytest.raises(hwscale.InfeasibleError, match="latency"):
+        fit("phinet", "rp2040", limits=limits, domain={"alpha": (0.1, 20.0)}, fix=huge)
+
+
+def test_costs_beyond_exact_search_are_refused() -> None:
+    with pytest.raises(hwscale.ConfigError, match="beyond exact search"):
+        fit(
+            "xinet",
+            limits={"macs": "251000G"},
+            fix={"alpha": 1000.0, "resolution": 256, "num_layers": 7, "gamma": 4},
+            domain={"beta": [1, *range(300, 1000, 7)]},
+        )
+
+
+def test_an_objective_on_another_metric_is_refused() -> None:
+    with pytest.raises(hwscale.ConfigError, match="allowed metrics: macs, params"):
+        Objective("ram", "ram", "most RAM")
+
+
+def test_where_nothing_lies_within_the_band_it_neither_chooses_nor_is_claimed() -> None:
+    pinned = {"alpha": 3.0}
+    free = fit("phinet", limits={"ram": 400 * KIB}, fix=pinned)
+    lifted = fit("phinet", limits={"ram": 400 * KIB}, fix=pinned, domain={"resolution": "48:256:16"})
+    assert free.restriction == ""
+    assert free.certificate.objective == lifted.certificate.objective
+
+
+def test_the_domain_hash_tells_a_restricted_claim_from_a_full_one() -> None:
+    limits = {"ram": 64 * KIB}
+    free, lifted = fit("phinet", limits=limits), fit("phinet", limits=limits, domain={"resolution": "48:256:16"})
+    assert free.restriction
+    assert not lifted.restriction
+    assert free.certificate.domain_hash != lifted.certificate.domain_hash
+    assert lifted.certificate.objective > free.certificate.objective
+
+
+def test_a_neighbour_that_cannot_be_built_is_left_out() -> None:
+    answer = fit("xinet", limits={"macs": "60M"}, fix={"num_layers": 7}, domain={"resolution": [48, 64]})
+    assert answer.hyperparameters["resolution"] == 64  # 48 is halved six times: too small
+    assert answer.neighbours() == ()
+
+
+def test_targets_have_no_neighbours_that_miss_them() -> None:
+    assert fit("phinet", targets={"ram": "256KiB", "macs": "40M"}).neighbours() == ()
+
+
+@pytest.mark.parametrize(
+    ("platform", "limits", "fix"),
+    [
+        (None, {"macs": 1000}, {"resolution": 96}),
+        (None, {"ram": 1 * KIB, "flash": 100 * KIB}, {}),
+        ("rp2040", {"latency": "1 us"}, {}),
+    ],
+)
+def test_the_smallest_budget_in_the_message_fits_when_typed_back(
+    platform: str | None, limits: dict[str, Any], fix: dict[str, Any]
+) -> None:
+    with pytest.raises(hwscale.InfeasibleError) as error:
+        fit("phinet", platform, limits=limits, fix=fix)
+    budget = str(error.value).partition("the smallest budget that fits: ")[2]
+    typed = dict(re.findall(r"(ram|flash|macs|latency) ([\d.]+ ?[A-Za-z]*)", budget))
+    fit("phinet", platform, limits=typed, fix=fix)
+
+
+def test_nlp_without_an_answer_proves_nothing_and_says_so() -> None:
+    limits = {"ram": 8640, "flash": 1793}
+    assert fit("phinet", limits=limits).cost.ram_bytes <= 8640
+    with pytest.raises(hwscale.ConfigError, match="proves nothing"):
+        fit("phinet", limits=limits, solver="nlp")
+
+
+def test_latency_and_energy_are_one_target() -> None:
+    with pytest.raises(hwscale.ConfigError, match="one quantity"):
+        fit("phinet", "stm32h743", targets={"latency": "500ms", "energy": "2mJ"})
+
+
+def test_family_names_are_read_in_any_case() -> None:
+    assert fit("PhiNet", limits={"ram": 64 * KIB}).family == "phinet"
+    assert hwscale.build("XiNet", {"alpha": 0.25, "resolution": 32}) is not None
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"objective": "balanced:c=0.001"},
+        {"objective": "balanced:r0=1e95"},
+        {"limits": {"latency": "1e300s"}},
+        {"limits": {"ram": "1e999KB"}},
+        {"classes": 10**400},
+        {"fix": {"alpha": 10**400}},
+        {"domain": {"alpha": None}},
+        {"domain": {"beta": ("x", "1", "0.1")}},
+        {"limits": {1: 2}},
+        {"solver": ["table"]},
+        {"runtime": ["tensors"]},
+        {"fix": {"conv5_percent": -3}},
+        {"input_shape": (3, 50_000, 50_000)},
+        {"input_shape": 3},
+        {"margin": "lots"},
+    ],
+)
+def test_absurd_settings_are_refused_in_a_sentence(settings: dict[str, Any]) -> None:
+    with pytest.raises(hwscale.ConfigError, match=r".{20,}"):
+        fit("phinet", "stm32h743", **settings)
+
+
+def test_an_absurd_base_filters_is_refused() -> None:
+    for given in (900, 2_000_000):
+        with pytest.raises(hwscale.ConfigError, match="at most"):
+            hwscale.cost("xinet", {"base_filters": given})
+
+
+def test_a_limit_far_above_every_candidate_is_no_limit() -> None:
+    assert fit("phinet", limits={"ram": 64 * KIB, "macs": 1e30}).cost == fit("phinet", limits={"ram": 64 * KIB}).cost
+
+
+def test_the_tiniest_latency_limit_is_infeasible() -> None:
+    with pytest.raises(hwscale.InfeasibleError):
+        fit("phinet", "stm32h743", limits={"latency": "1e-8 ns"})
