@@ -179,7 +179,7 @@ class Platform:
         listed = f"it has: {', '.join(sets)}" if sets else f"add [[throughput]] rows to {self.origin}"
         if runtime is None and self.default_rates is None:
             raise PlatformError(
-                f"{self.name}: latency is unknown, since no default_rates name a rate of each operator; {listed}"
+                f"{self.name}: no default_rates, since no set has a rate of each operator, so latency is unknown; {listed}"
             )
         chosen = runtime if runtime is not None else self.default_rates
         if chosen not in sets:

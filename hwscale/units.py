@@ -93,7 +93,7 @@ def parse_share(given: float | str, what: str = "margin") -> float:
     except ValueError:
         share = math.nan
     if isinstance(given, bool) or not 0 <= share < 1:
-        raise ConfigError(f"{what}: got {given}, but it must be at least 0 and below 1, for example 0.1 or 10%")
+        raise ConfigError(f"{what}: got {given}, but it must be at least 0 and below 1, for example 0.1 or 10 %")
     return share
 
 
