@@ -152,7 +152,6 @@ def fit(
         reserve=reserve,
         margin=share,
         certificate=solution.certificate,
-        **_peak(chosen, runtime, space.external_input),
         warnings=warnings_for(FAMILIES[declared.family], goal, chosen, solution.best.macs, budget.limits, free),
         restriction=RESTRICTION if goal.band else "",
         targets=ceilings.limits,
@@ -193,7 +192,7 @@ def cost(
         where.name if where else None,
         _cost(record, timing),
         record.ops,
-        **_peak(chosen, runtime, external),
+        *chosen.peak(runtime, external),
         evidence=_evidence(wanted.evidence, timing),
         usable={name: size for name, size in usable.items() if size is not None},
     )
@@ -267,11 +266,6 @@ def _evidence(memory: Mapping[str, str], timing: Timing) -> dict[str, str]:
         "latency": latency if timing.fs_per_mac else f"none: {timing.no_latency}",
         "energy": energy if timing.power_w is not None else f"none: {timing.no_energy}",
     }
-
-
-def _peak(chosen: Configuration, runtime: str, external: bool) -> dict[str, Any]:
-    op, live = chosen.peak(runtime, external)
-    return {"peak_op": op, "live": live}
 
 
 def _measured(chosen: Configuration, runtime: str, external: bool) -> Verification:

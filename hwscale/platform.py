@@ -179,7 +179,7 @@ class Platform:
         listed = f"it has: {', '.join(sets)}" if sets else f"add [[throughput]] rows to {self.origin}"
         if runtime is None and self.default_rates is None:
             raise PlatformError(
-                f"{self.name}: no default_rates, since no set has a rate of each operator, so latency is unknown; {listed}"
+                f"{self.name}: no default_rates, so latency is unknown (no set has a rate of each operator); {listed}"
             )
         chosen = runtime if runtime is not None else self.default_rates
         if chosen not in sets:
@@ -283,10 +283,11 @@ def _locate(name_or_path: str | Path) -> Path:
     text = str(name_or_path)
     if isinstance(name_or_path, Path) or text.endswith(".toml") or "/" in text or os.sep in text:
         return Path(name_or_path)
-    if text.lower() not in platforms():
+    file = _descriptors() / f"{text.lower()}.toml"
+    if not file.is_file():
         remedy = nearest(text, platforms())
         raise PlatformError(f"no platform is called {text!r}; {remedy}, or a path such as ./board.toml")
-    return _descriptors() / f"{text.lower()}.toml"
+    return file
 
 
 def _inspect(file: Path) -> tuple[Document, list[Finding]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -107,13 +108,25 @@ class Fit:
     reserve: Mapping[str, int]
     margin: float
     certificate: Certificate
-    peak_op: str
-    live: tuple[LiveTensor, ...]
     warnings: tuple[str, ...]
     problem: Problem = field(repr=False)
     restriction: str = ""
     targets: Mapping[str, float] = field(default_factory=dict)
     verification: Verification = NOT_VERIFIED
+
+    @cached_property
+    def _peak(self) -> tuple[str, tuple[LiveTensor, ...]]:
+        return self.configuration.peak(self.runtime, self.external_input)
+
+    @property
+    def peak_op(self) -> str:
+        """The op at which RAM peaks."""
+        return self._peak[0]
+
+    @property
+    def live(self) -> tuple[LiveTensor, ...]:
+        """The tensors alive at the peak, largest first."""
+        return self._peak[1]
 
     @property
     def family(self) -> str:

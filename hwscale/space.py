@@ -117,7 +117,7 @@ class Space:
     groups: tuple[Group, ...]
     refused: tuple[str, ...]
 
-    @property
+    @cached_property
     def size(self) -> int:
         """Distinct networks per lattice point, summed: what a proof quantifies over."""
         return sum(group.size for group in self.groups)
