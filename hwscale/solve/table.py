@@ -1,4 +1,4 @@
-"""Complete table: every candidate's cost once, then each query is a masked argmax.
+"""Complete table: every candidate's cost once, then each query goes down the ranking by score.
 
 For spaces of at most a few million candidates (XiNet: alpha is an integer in disguise, so *all* real alpha are in it).
 Needs no monotonicity. The costs do not depend on limits, so the table outlives the query.
@@ -7,6 +7,7 @@ Needs no monotonicity. The costs do not depend on limits, so the table outlives 
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -20,10 +21,12 @@ from hwscale.solve.solution import TOLERANCE, Incumbent, Solution, proven
 from hwscale.space import Group, Space
 
 Ints = npt.NDArray[np.int64]
+BLOCK = 16_384
+"""Ranks looked at in one go: a few arrays of this length stay in the cache."""
 
 
 class Table:
-    """All candidates of one group with their costs and, per objective asked for, their scores."""
+    """All candidates of one group with their costs, and the ranking by the last score asked for."""
 
     def __init__(self, group: Group) -> None:
         per_alpha = int(np.prod(group.box_shape, dtype=np.int64))
@@ -34,33 +37,38 @@ class Table:
         self.alpha = at_alpha - group.starts[self.root]
         self.box: tuple[Ints, ...] = tuple(box)
         self.costs: CostArrays = group.costs(self.root, self.alpha, self.box)
-        self._scores: dict[Any, npt.NDArray[np.float64]] = {}
-        self._latency: dict[Any, Ints] = {}
+        self._ranking: tuple[Any, _Ranking] | None = None
 
-    def metric(self, name: str, problem: Problem) -> Ints:
-        """One metric of every row; latency is kept for the next query with the same rates."""
-        if name != "latency":
-            return problem.metric(name, self.costs)
-        key = tuple(problem.fs_per_mac.items())
-        if key not in self._latency:
-            self._latency = {key: problem.latency_fs(self.costs)}
-        return self._latency[key]
+    def ranking(self, problem: Problem) -> _Ranking:
+        """The rows by falling score; kept for the next query that scores alike."""
+        key = (problem.score_key, tuple(problem.fs_per_mac.items()))
+        if self._ranking is None or self._ranking[0] != key:
+            losses = -problem.scores(self.costs, self.group.resolutions[self.root])
+            order = np.argsort(losses, kind="stable")
+            self._ranking = key, _Ranking(order, losses[order], {})
+        return self._ranking[1]
 
-    def feasible(self, problem: Problem) -> npt.NDArray[np.bool_]:
-        """Which rows meet every limit and floor."""
-        fits = np.ones(len(self.root), np.bool_)
-        for name, limit in problem.limits.items():
-            fits &= self.metric(name, problem) <= limit
-        for name, floor in problem.floors.items():
-            fits &= self.metric(name, problem) >= floor
-        return fits
+    def feasible(self, problem: Problem, ranking: _Ranking, rows: slice) -> npt.NDArray[np.intp]:
+        """Which ranks in ``rows`` meet every limit and floor."""
+        fits = np.ones(len(ranking.order[rows]), np.bool_)
+        for name in {**problem.limits, **problem.floors}:
+            if name not in ranking.metrics:
+                ranking.metrics[name] = problem.metric(name, self.costs)[ranking.order]
+            metric = ranking.metrics[name][rows]
+            if name in problem.limits:
+                fits &= metric <= problem.limits[name]
+            if name in problem.floors:
+                fits &= metric >= problem.floors[name]
+        return np.flatnonzero(fits)
 
-    def scores(self, problem: Problem) -> npt.NDArray[np.float64]:
-        """What is maximised, for every row; kept for the next query of the same kind."""
-        key = problem.score_key
-        if key not in self._scores:
-            self._scores = {key: problem.scores(self.costs, self.group.resolutions[self.root])}
-        return self._scores[key]
+
+@dataclass(frozen=True, slots=True)
+class _Ranking:
+    """Row of each rank, minus the scores (rising), and the metrics in that order, by name."""
+
+    order: npt.NDArray[np.intp]
+    losses: npt.NDArray[np.float64]
+    metrics: dict[str, Ints]
 
 
 @lru_cache(maxsize=8)
@@ -74,10 +82,23 @@ def solve(problem: Problem) -> Solution | None:
     started = time.perf_counter()
     incumbent = Incumbent(problem)
     for table in tables(problem.space):
-        scores = np.where(table.feasible(problem), table.scores(problem), -np.inf)
-        top = float(scores.max())
-        if top > -np.inf and top >= incumbent.threshold:
-            rows = np.flatnonzero(scores >= top - TOLERANCE * max(1.0, abs(top)))
-            offer(problem, incumbent, table.group, table.root, table.alpha, table.box, table.costs, rows)
+        _search(problem, table, incumbent)
     best = incumbent.best()
     return None if best is None else proven(problem, best, "table", problem.space.size, 0, started)
+
+
+def _search(problem: Problem, table: Table, incumbent: Incumbent) -> None:
+    """Go down the ranking to the first feasible row, and offer it with all that score the same."""
+    ranking = table.ranking(problem)
+    for start in range(0, len(ranking.order), BLOCK):
+        if -ranking.losses[start] < incumbent.threshold:
+            return
+        found = table.feasible(problem, ranking, slice(start, start + BLOCK))
+        if len(found):
+            first = start + int(found[0])
+            top = -float(ranking.losses[first])
+            worst = top - TOLERANCE * max(1.0, abs(top))
+            end = int(np.searchsorted(ranking.losses, -worst, side="right"))
+            rows = ranking.order[first + table.feasible(problem, ranking, slice(first, end))]
+            offer(problem, incumbent, table.group, table.root, table.alpha, table.box, table.costs, rows)
+            return
