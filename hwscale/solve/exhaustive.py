@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from hwscale.cost_model import CostArrays
-from hwscale.problem import Candidate, Problem, candidates
-from hwscale.solve.solution import TOLERANCE, Incumbent, Solution, proven
+from hwscale.problem import Problem
+from hwscale.solve.solution import Incumbent, Solution, proven
 from hwscale.space import Group, Space
 
 Ints = npt.NDArray[np.int64]
@@ -32,7 +32,7 @@ def solve_many(problems: Sequence[Problem]) -> list[Solution | None]:
         for problem, incumbent in zip(problems, incumbents, strict=True):
             feasible = np.flatnonzero(problem.within_limits(costs) & problem.above_floors(costs))
             if len(feasible):
-                offer(problem, incumbent, group, root, alpha, box, costs, feasible)
+                incumbent.offer_rows(group, root, alpha, box, costs, feasible)
     return [
         None if best is None else proven(problem, best, "exhaustive", evaluations, 0, started)
         for problem, best in zip(problems, (incumbent.best() for incumbent in incumbents), strict=True)
@@ -50,27 +50,3 @@ def blocks(space: Space) -> Iterator[tuple[Group, Ints, Ints, tuple[Ints, ...], 
                 alpha, *box = np.unravel_index(flat, (int(group.counts[root]), *group.box_shape))
                 where = np.full(len(flat), root)
                 yield group, where, alpha, tuple(box), group.costs(where, alpha, box)
-
-
-def offer(
-    problem: Problem,
-    incumbent: Incumbent,
-    group: Group,
-    root: Ints,
-    alpha: Ints,
-    box: tuple[Ints, ...],
-    costs: CostArrays,
-    rows: Ints,
-) -> None:
-    """Offer the best of the feasible ``rows`` to the incumbent, ties included."""
-    scores = problem.scores(costs[rows], group.resolutions[root[rows]])
-    top = float(scores.max())
-    if top < incumbent.threshold:
-        return
-    close = np.flatnonzero(scores >= top - TOLERANCE * max(1.0, abs(top)))
-    picked = rows[close]
-    found: list[Candidate] = candidates(
-        problem, group, root[picked], alpha[picked], tuple(axis[picked] for axis in box), costs[picked]
-    )
-    for score, candidate in zip(scores[close], found, strict=True):
-        incumbent.offer(float(score), candidate)

@@ -18,9 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from hwscale.cost_model import CostArrays
-from hwscale.problem import Problem, candidates
+from hwscale.problem import Problem
 from hwscale.solve.line import Lines
-from hwscale.solve.solution import TOLERANCE, Incumbent, Solution, proven
+from hwscale.solve.solution import Incumbent, Solution, proven
 from hwscale.space import Group
 
 Ints = npt.NDArray[np.int64]
@@ -151,16 +151,8 @@ class _Search:
     def _offer(self, group: Group, root: Ints, alpha: Ints, box: Ints, costs: CostArrays) -> None:
         """Hand feasible points to the incumbent."""
         rows = np.flatnonzero(self.problem.above_floors(costs)) if self.problem.floors else np.arange(len(root))
-        if len(rows) == 0:
-            return
-        scores = self.problem.scores(costs[rows], group.resolutions[root[rows]])
-        top = float(scores.max())
-        if top < self.incumbent.threshold:
-            return
-        near = rows[scores >= max(self.incumbent.threshold, top - TOLERANCE * max(1.0, abs(top)))]
-        found = candidates(self.problem, group, root[near], alpha[near], tuple(box[near].T), costs[near])
-        for candidate in found:
-            self.incumbent.offer(self.problem.score(candidate), candidate)
+        if len(rows):
+            self.incumbent.offer_rows(group, root, alpha, tuple(box.T), costs, rows)
 
 
 def _split(boxes: _Boxes) -> _Boxes:

@@ -8,7 +8,9 @@ from enum import StrEnum
 
 import numpy as np
 
-from hwscale.problem import Candidate, Problem
+from hwscale.cost_model import CostArrays
+from hwscale.problem import Candidate, Ints, Problem, candidates
+from hwscale.space import Group
 
 TOLERANCE = 1e-9
 """Relative slack on float scores while searching: vector and scalar logarithms differ by a few ulp, so nothing within it is
@@ -76,6 +78,19 @@ class Incumbent:
             self._kept.append((score, candidate))
             if len(self._kept) > 4096 or not self.problem.keeps_ties:
                 self._kept = self._live()
+
+    def offer_rows(
+        self, group: Group, root: Ints, alpha: Ints, box: tuple[Ints, ...], costs: CostArrays, rows: Ints
+    ) -> None:
+        """Offer the best of the feasible ``rows``, ties included."""
+        scores = self.problem.scores(costs[rows], group.resolutions[root[rows]])
+        top = float(scores.max())
+        if top < self.threshold:
+            return
+        near = rows[scores >= top - TOLERANCE * max(1.0, abs(top))]
+        at = tuple(axis[near] for axis in box)
+        for candidate in candidates(self.problem, group, root[near], alpha[near], at, costs[near]):
+            self.offer(self.problem.score(candidate), candidate)
 
     def _live(self) -> list[tuple[float, Candidate]]:
         slack = TOLERANCE * max(1.0, abs(self.score))

@@ -16,7 +16,6 @@ import numpy.typing as npt
 
 from hwscale.cost_model import CostArrays
 from hwscale.problem import Problem
-from hwscale.solve.exhaustive import offer
 from hwscale.solve.solution import TOLERANCE, Incumbent, Solution, proven
 from hwscale.space import Group, Space
 
@@ -100,5 +99,5 @@ def _search(problem: Problem, table: Table, incumbent: Incumbent) -> None:
             worst = top - TOLERANCE * max(1.0, abs(top))
             end = int(np.searchsorted(ranking.losses, -worst, side="right"))
             rows = ranking.order[first + table.feasible(problem, ranking, slice(first, end))]
-            offer(problem, incumbent, table.group, table.root, table.alpha, table.box, table.costs, rows)
+            incumbent.offer_rows(table.group, table.root, table.alpha, table.box, table.costs, rows)
             return
