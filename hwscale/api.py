@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from hwscale.advice import warnings_for
 from hwscale.archive import load
 from hwscale.budget import Budget, Timing, make_budget, make_timing, parse_limits, usable_bytes
-from hwscale.builder import build
 from hwscale.configuration import Configuration, configure, pinned
 from hwscale.domain import make_domain
 from hwscale.errors import ConfigError, VerificationError, nearest
@@ -21,7 +20,7 @@ from hwscale.ledger import NetworkRecord
 from hwscale.objectives import BAND, Objective, find_objective
 from hwscale.platform import Platform, load_platform
 from hwscale.problem import FEMTO, Candidate, Problem
-from hwscale.result import Cost, CostReport, Fit, described
+from hwscale.result import Cost, CostReport, Fit
 from hwscale.runtimes import find_runtime
 from hwscale.solve import solve
 from hwscale.solve.infeasible import explain
@@ -31,10 +30,16 @@ from hwscale.space import make_space
 from hwscale.units import parse_bytes, parse_share
 from hwscale.verification import Verification, compare
 
+if TYPE_CHECKING:
+    from torch import nn
+
 BACKENDS = ("torch", "none")
 SCHEDULES = ("layer",)
 INPUT_BUFFERS = ("counted", "external")
-RESTRICTION = f"networks with a resolution of at least {BAND:g} r_path(MACs), as published ones have; --fix or --domain resolution lifts it"
+RESTRICTION = (
+    f"networks with a resolution of at least {BAND:g} r_path(MACs), as published ones have; "
+    "--fix or --domain resolution lifts it"
+)
 """What `balanced` adds to the default domain."""
 
 
@@ -130,11 +135,8 @@ def fit(
         goal = replace(goal, band=0.0)  # nothing that fits lies within the band: then it does not choose either
         problem = replace(problem, objective=goal)
         solution = answered(problem)
-    if solution is None and solver == "nlp" and solve(Problem(space, goal, budget.metrics(), timing.fs_per_mac)):
-        raise ConfigError("solver nlp found nothing, which proves nothing; use solver auto")
     if solution is None:
-        everything = Problem(space, goal, budget.metrics(), timing.fs_per_mac)
-        raise explain(everything, budget)
+        raise explain(Problem(space, goal, budget.metrics(), timing.fs_per_mac), budget)
     chosen = pinned(declared, _values(solution.best))
     record = _priced(solution.best, chosen, runtime, space.external_input)
 
@@ -159,7 +161,7 @@ def fit(
     )
     if verify == "none":
         return found
-    return replace(found, verification=_measured(chosen, runtime, space.external_input).require())
+    return replace(found, verification=_measured(found.build(), chosen, record, runtime, space.external_input))
 
 
 def cost(
@@ -203,14 +205,11 @@ def verify(directory: str | Path) -> Verification:
 
     Raises ConfigError if ``directory`` is no saved fit, VerificationError if anything differs.
     """
-    from hwscale.measure.trace import measure
-
     record, network = load(directory)
     chosen = configure(
         record["family"], record["hyperparameters"], input_shape=record["input_shape"], classes=record["classes"]
     )
     external = record.get("input_buffer") == "external"
-    runtime = find_runtime(record["runtime"])
     predicted = chosen.record(record["runtime"], external)
     for name, saved in record["cost"].items():
         now = getattr(predicted, name, saved)
@@ -218,9 +217,7 @@ def verify(directory: str | Path) -> Verification:
             raise VerificationError(
                 f"{directory}: the saved {name} is {saved}, but this version of hwscale predicts {now}; run fit again"
             )
-    shape = (chosen.input_shape[0], chosen.input_shape[1], chosen.input_shape[2])
-    measured = measure(network, shape, strict=runtime.strict_measure, external_input=external)
-    return compare(predicted, measured, "torch").require()
+    return _measured(network, chosen, predicted, record["runtime"], external)
 
 
 def families() -> tuple[str, ...]:
@@ -268,13 +265,15 @@ def _evidence(memory: Mapping[str, str], timing: Timing) -> dict[str, str]:
     }
 
 
-def _measured(chosen: Configuration, runtime: str, external: bool) -> Verification:
+def _measured(
+    network: nn.Module, chosen: Configuration, predicted: NetworkRecord, runtime: str, external: bool
+) -> Verification:
+    """The network's trace against its prediction; VerificationError where they differ."""
     from hwscale.measure.trace import measure
 
-    network = build(chosen.family, described(chosen), input_shape=chosen.input_shape, classes=chosen.classes)
     strict = find_runtime(runtime).strict_measure
     measured = measure(network, chosen.input_shape, strict=strict, external_input=external)
-    return compare(chosen.record(runtime, external), measured, "torch")
+    return compare(predicted, measured, "torch").require()
 
 
 def _binding(problem: Problem, best: Candidate, budget: Budget) -> tuple[str, ...]:

@@ -142,9 +142,9 @@ def make_budget(
     margin: float = 0.0,
     aims: Collection[str] = (),
 ) -> Budget:
-    """The platform's RAM and Flash less runtime, reserve and margin, overridden and completed by ``given``; ``aims`` are those that are targets.
+    """The platform's RAM and Flash less runtime, reserve and margin, overridden and completed by ``given``.
 
-    Raises PlatformError if latency or energy is limited but unknown; ConfigError if nothing is limited, or a reserve leaves
+    ``aims`` names what in ``given`` is a target. Raises PlatformError if latency or energy is limited but unknown; ConfigError if nothing is limited, or a reserve leaves
     nothing or meets an explicit limit.
     """
     limits: dict[str, float] = {}

@@ -199,10 +199,8 @@ class CostModel:
         self, pattern: Structure, knobs: tuple[str, ...], map_structure: Structure, height: Any, width: Any
     ) -> tuple[Kernel, tuple[str, ...]]:
         """The formula as straight-line numpy code, and the operator kinds in the order of its outputs."""
-        per_row, square = (
-            isinstance(height, np.ndarray),
-            width is height or (not isinstance(height, np.ndarray) and width == height),
-        )
+        per_row = isinstance(height, np.ndarray)
+        square = per_row or height == width
         key = (pattern, knobs, map_structure, None if square else (height, width), per_row)
         if key not in self._kernels:
             tape = Tape()

@@ -10,7 +10,7 @@ from typing import Any
 
 from hwscale.errors import ConfigError, nearest
 from hwscale.formulas import find_family
-from hwscale.formulas.family import Family, Hyperparameter, Option
+from hwscale.formulas.family import Hyperparameter, Option
 
 MAX_STEPS = 1_000_000
 LARGEST_SIDE = 8192
@@ -79,7 +79,7 @@ def make_domain(
     for hyper in member.hyperparameters:
         if hyper.name == "resolution" and size is not None:
             continue
-        axes.append((hyper.name, _axis(member, hyper, fix, domain)))
+        axes.append((hyper.name, _axis(hyper, fix, domain)))
     for option in member.options:
         if option.name in domain:
             given = domain[option.name]
@@ -114,9 +114,7 @@ def _input_size(
     return height, width
 
 
-def _axis(
-    family: Family, hyper: Hyperparameter, fix: dict[str, Any], domain: dict[str, Any]
-) -> Interval | tuple[Any, ...]:
+def _axis(hyper: Hyperparameter, fix: dict[str, Any], domain: dict[str, Any]) -> Interval | tuple[Any, ...]:
     if hyper.name in fix:
         return (_value(hyper, fix[hyper.name]),)
     if hyper.name not in domain:
@@ -183,12 +181,7 @@ def _listed(hyper: Hyperparameter, values: Sequence[Any]) -> tuple[Any, ...]:
 
 
 def _value(hyper: Hyperparameter, given: Any) -> Any:
-    number = parse_number(hyper.name, given)
-    if hyper.name == "resolution" or hyper.whole:
-        whole = _whole(hyper.name, given, 1)
-        if whole > hyper.largest:
-            raise ConfigError(f"{hyper.name} = {given}: it must be at most {hyper.largest:g}")
-        return whole
+    number = _whole(hyper.name, given, 1) if hyper.whole else parse_number(hyper.name, given)
     if number <= 0:
         raise ConfigError(f"{hyper.name} = {given}: it must be above zero")
     if number > hyper.largest:

@@ -65,7 +65,6 @@ class Group:
         knobs = [h.name for h in model.family.hyperparameters if h.axis == "branch" and h.knob]
         self._knobs = {name: np.array([float(root.branch[name]) for root in roots]) for name in knobs}
         self._heights = np.array([root.height for root in roots], np.int64)
-        self._square = all(root.height == root.width for root in roots)
         self._one_size = len({(root.height, root.width) for root in roots}) == 1
         self.resolutions = np.sqrt(np.array([float(root.height * root.width) for root in roots]))
         self.box_shape = tuple(len(values) for values in self.boxes.values())

@@ -39,7 +39,7 @@ def explain(problem: Problem, units: Units) -> InfeasibleError:
     closest = min(corners, key=lambda c: max(c.metric(name) / limits[name] for name in limits))
     over = [name for name in limits if closest.metric(name) > limits[name]]
     budget = {units.limiting(name): units.quantity(name, max(closest.metric(name), limits[name])) for name in limits}
-    if not over:  # the solver gave up on what exists
+    if not over:  # where anything fits, the cheapest corner of its root does: the solver missed it
         raise ConfigError("this solver found nothing, which proves nothing; use solver auto")
     worst = max(broken or over, key=lambda name: (alone[name] if broken else closest).metric(name) / limits[name])
     smallest = alone[worst] if broken else closest
