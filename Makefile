@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 WORKERS ?= auto
 
-.PHONY: fit test lint bench clean
+.PHONY: fit test lint bench fidelity clean
 
 fit: $(VENV)/.installed
 	$(BIN)/hwscale fit --platform stm32h743 --net xinet
@@ -21,6 +21,9 @@ lint: $(VENV)/.dev
 
 bench: $(VENV)/.bench
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks
+
+fidelity: $(VENV)/.installed
+	$(BIN)/python -m benchmarks.fidelity
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("hwscale needs Python 3.11 or newer, got " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'

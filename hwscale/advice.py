@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from hwscale.configuration import Configuration
 from hwscale.formulas.family import Family
+from hwscale.formulas.stagewise import StagewiseFamily
 from hwscale.objectives import BAND, Objective
 
 R_PATH_RANGE = (BAND, 1.5)
@@ -15,7 +16,7 @@ SMALLEST_PUBLISHED = 96
 
 
 def warnings_for(
-    family: Family,
+    family: Family | StagewiseFamily,
     objective: Objective,
     chosen: Configuration,
     macs: int,

@@ -7,11 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from hwscale.advice import warnings_for
 from hwscale.archive import load
 from hwscale.budget import Budget, Timing, make_budget, make_timing, parse_limits, usable_bytes
+from hwscale.candidate import Candidate
 from hwscale.configuration import Configuration, configure, pinned
 from hwscale.domain import make_domain
 from hwscale.errors import ConfigError, VerificationError, nearest
@@ -19,7 +18,7 @@ from hwscale.formulas import FAMILIES
 from hwscale.ledger import NetworkRecord
 from hwscale.objectives import BAND, Objective, find_objective
 from hwscale.platform import Platform, load_platform
-from hwscale.problem import FEMTO, Candidate, Problem
+from hwscale.problem import FEMTO, Problem
 from hwscale.result import Cost, CostReport, Fit
 from hwscale.runtimes import find_runtime
 from hwscale.solve import solve
@@ -52,7 +51,7 @@ def fit(
     two_sided: bool = False,
     fix: Mapping[str, Any] | None = None,
     domain: Mapping[str, Any] | None = None,
-    classes: int = 10,
+    classes: int | None = None,
     in_channels: int = 3,
     input_shape: Sequence[int] | None = None,
     objective: str | Objective = "balanced",
@@ -78,9 +77,10 @@ def fit(
     targets : hit these instead: come within 1 % of the closest reachable point from below (``two_sided``: from either side),
         then maximise the objective.
     fix, domain : pin or widen hyperparameters and options; see `hwscale.domain.make_domain`.
-    classes, in_channels, input_shape : the network's ends; ``input_shape`` (C, H, W) fixes the resolution and may be a rectangle.
+    classes, in_channels, input_shape : the network's ends; 10 classes, or a preset's own, unless given; ``input_shape`` (C, H, W)
+        fixes the resolution and may be a rectangle.
     objective : "balanced", "macs", "params", "balanced:r0=160,c=1.5", or an Objective.
-    solver : auto, quadtree, table, exhaustive, or nlp (never called optimal).
+    solver : auto, exhaustive; quadtree, table, nlp (never called optimal); for stage-wise families labels, paths, milp.
     verify : "torch" instantiates and measures the answer, "none" does not.
     input_buffer : "external" if the image lies outside the arena.
     reserve_ram, reserve_flash : what the application keeps of the platform's memory [B or "64 KiB"].
@@ -137,7 +137,7 @@ def fit(
         solution = answered(problem)
     if solution is None:
         raise explain(Problem(space, goal, budget.metrics(), timing.fs_per_mac), budget)
-    chosen = pinned(declared, _values(solution.best))
+    chosen = pinned(declared, solution.best.values)
     record = _priced(solution.best, chosen, runtime, space.external_input)
 
     found = Fit(
@@ -169,7 +169,7 @@ def cost(
     values: Mapping[str, Any] | None = None,
     *,
     input_shape: Sequence[int] | None = None,
-    classes: int = 10,
+    classes: int | None = None,
     in_channels: int = 3,
     runtime: str = "tensors",
     platform: str | Path | Platform | None = None,
@@ -197,6 +197,8 @@ def cost(
         *chosen.peak(runtime, external),
         evidence=_evidence(wanted.evidence, timing),
         usable={name: size for name, size in usable.items() if size is not None},
+        external_input=external,
+        fs_per_mac=timing.fs_per_mac,
     )
 
 
@@ -243,10 +245,6 @@ def _priced(best: Candidate, chosen: Configuration, runtime: str, external: bool
     return record
 
 
-def _values(best: Candidate) -> dict[str, Any]:
-    return {**best.group.roots[best.root].branch, **best.hyperparameters}
-
-
 def _cost(record: NetworkRecord, timing: Timing) -> Cost:
     totals = (record.ram_bytes, record.flash_bytes, record.macs, record.params)
     if not timing.fs_per_mac:
@@ -277,18 +275,9 @@ def _measured(
 
 
 def _binding(problem: Problem, best: Candidate, budget: Budget) -> tuple[str, ...]:
-    """Limits that the next larger network along some axis would break."""
-    group = best.group
-    steps: list[tuple[int, tuple[int, ...]]] = []
-    if best.alpha + 1 < group.counts[best.root]:
-        steps.append((best.alpha + 1, best.box))
-    for axis, at in enumerate(best.box):
-        if at + 1 < group.box_shape[axis]:
-            steps.append((best.alpha, (*best.box[:axis], at + 1, *best.box[axis + 1 :])))
-    if not steps:
+    """Limits that a network one step larger along some axis would break."""
+    costs = best.wider()
+    if costs is None:
         return ()
-    alpha = np.array([step[0] for step in steps])
-    box = tuple(np.array([step[1][axis] for step in steps]) for axis in range(len(best.box)))
-    costs = group.costs(np.full(len(steps), best.root), alpha, box)
     broken = [name for name, limit in problem.limits.items() if (problem.metric(name, costs) > limit).any()]
     return tuple(budget.limiting(name) for name in broken)

@@ -28,8 +28,10 @@ def width_bounds(definitions: Mapping[Any, Any]) -> Bounds:
     import sympy
 
     constants = {str(symbol): int(meaning) for symbol, meaning in definitions.items() if meaning.is_Integer}
-    rounded = {str(symbol): _parts(meaning) for symbol, meaning in definitions.items() if meaning.has(sympy.floor)}
-    bounds: Bounds = {"": tuple((name, Fraction(1, constants.get(name, 1))) for name in (*constants, *rounded))}
+    kinds = (sympy.floor, sympy.core.function.AppliedUndef)
+    rounded = {str(symbol): _parts(meaning) for symbol, meaning in definitions.items() if meaning.has(*kinds)}
+    least = constants | {name: divisor for name, (divisor, *_) in rounded.items()}
+    bounds: Bounds = {"": tuple((name, Fraction(1, value)) for name, value in least.items())}
     for name, value in constants.items():
         bounds[name] = tuple((other, Fraction(value, most)) for other, most in constants.items() if other != name)
     for name, (divisor, lifted, inner) in rounded.items():
@@ -52,7 +54,7 @@ def width_bounds(definitions: Mapping[Any, Any]) -> Bounds:
 
 
 def _parts(meaning: Any) -> tuple[int, bool, Any]:
-    """(d, is it at least 1, x) of a width ``make_divisible(max(1, floor(x)), d)``."""
+    """(d, is it at least 1, x) of a width ``make_divisible(max(1, floor(x)), d)`` or ``make_divisible(x, d)``."""
     import sympy
 
     divisor, lifted = 1, False
@@ -61,15 +63,21 @@ def _parts(meaning: Any) -> tuple[int, bool, Any]:
     if isinstance(meaning, sympy.Max):
         lifted = True
         meaning = next(part for part in meaning.args if not part.is_Integer)
-    return divisor, lifted, meaning.args[0]
+    return divisor, lifted, meaning.args[0] if isinstance(meaning, sympy.floor) else meaning
 
 
 def _floor_ratio(growth: Fraction, divisor: int) -> Fraction | None:
-    """q with floor(x) <= q * floor(growth * x) wherever both are at least 1; None where none is known."""
+    """q with w(x) <= q * w(growth * x) wherever both are at least 1; None where none is known.
+
+    w(x) = floor(x), or make_divisible of x or of floor(x).
+    """
     if growth >= 1:
         return 1 / growth if growth.denominator == 1 and divisor == 1 else Fraction(1)
+    if divisor > 1:
+        # w(x) <= x + d and growth * x < w / 0.9 + 1, the 1 for a floor, where w = w(growth * x) is at least d
+        return (Fraction(10, 9) + Fraction(1, divisor)) / growth + 1
     # floor(k y) <= k floor(y) + k - 1
-    return 2 / growth - 1 if growth.numerator == 1 and divisor == 1 else None
+    return 2 / growth - 1 if growth.numerator == 1 else None
 
 
 def peak_terms(

@@ -39,7 +39,7 @@ def to_text(formula: Formula, width: int) -> str:
     """See `hwscale.closed_form.Formula.text`."""
     question = formula.question
     settings = [f"{name} = {_value(value)}" for name, value in question.settings.values]
-    settings += [f"{name} = {value:g}" for name, value in question.fixed.items()]
+    settings += [f"{name} = {_value(value)}" for name, value in question.fixed.items()]
     settings += [f"in_channels = {question.settings.in_channels}", f"classes = {question.settings.classes}"]
     lines = [f"{question.family}, {formula.form} form, runtime {question.runtime}"]
     lines += _wrapped(", ".join(setting.replace(" ", "\0") for setting in settings), width)
@@ -62,7 +62,9 @@ def to_text(formula: Formula, width: int) -> str:
 def _value(value: Any) -> str:
     if isinstance(value, tuple):
         return "+".join(map(str, value)) or "none"
-    return str(value).lower() if isinstance(value, bool) else f"{value:g}"
+    if isinstance(value, bool | str):
+        return str(value).lower()
+    return f"{value:g}"
 
 
 def _plain(expression: Any) -> str:

@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hwscale.cost_model import CostModel, cost_model
+from hwscale.cost_model import network_model
+from hwscale.cost_terms import NetworkModel
 from hwscale.domain import Domain, Interval, make_domain
 from hwscale.errors import ConfigError
 from hwscale.formulas import find_family
 from hwscale.formulas.graph import Graph
+from hwscale.formulas.stagewise import stagewise
 from hwscale.ledger import NetworkRecord
 from hwscale.space import make_settings
 
@@ -26,32 +28,42 @@ class LiveTensor:
 
 @dataclass(frozen=True)
 class Configuration:
-    """``values`` holds every hyperparameter and option by name; ``input_shape`` (C, H, W) [px]."""
+    """``values`` holds every hyperparameter and option by name; ``input_shape`` (C, H, W) [px]; ``preset`` is the published
+    network they started from."""
 
     family: str
     values: Mapping[str, Any]
     input_shape: tuple[int, int, int]
     classes: int
+    preset: str | None = None
 
     @property
     def hyperparameters(self) -> dict[str, Any]:
-        """The family's hyperparameters, in declared order; no resolution where the input is a rectangle."""
-        return {h.name: self.values[h.name] for h in find_family(self.family).hyperparameters if h.name in self.values}
+        """The family's hyperparameters, in declared order; no resolution where the input is a rectangle, nothing of blocks
+        that the network does not have."""
+        member = find_family(self.family)
+        idle: set[str] = set()
+        if stagewise(member):
+            settings = make_settings(member, self.values, self.input_shape[0], self.classes)
+            idle = {n for link in member.links(settings) if link.absent(self.values) for n in link.choices}
+        return {
+            h.name: self.values[h.name] for h in member.hyperparameters if h.name in self.values and h.name not in idle
+        }
 
     @property
     def options(self) -> dict[str, Any]:
         """The family's options."""
         return {o.name: self.values[o.name] for o in find_family(self.family).options}
 
-    def model(self, runtime: str, external_input: bool) -> CostModel:
+    def model(self, runtime: str, external_input: bool) -> NetworkModel:
         """Its cost model."""
         family = find_family(self.family)
         settings = make_settings(family, self.values, self.input_shape[0], self.classes)
-        return cost_model(self.family, settings, runtime, external_input)
+        return network_model(self.family, settings, runtime, external_input)
 
     @property
-    def knobs(self) -> dict[str, float]:
-        """The hyperparameters that enter widths as numbers."""
+    def knobs(self) -> dict[str, Any]:
+        """The hyperparameters that enter the graph beside the settings."""
         return {h.name: self.values[h.name] for h in find_family(self.family).hyperparameters if h.knob}
 
     def record(self, runtime: str, external_input: bool) -> NetworkRecord:
@@ -80,7 +92,7 @@ def configure(
     values: Mapping[str, Any] | None = None,
     *,
     input_shape: Sequence[int] | None = None,
-    classes: int = 10,
+    classes: int | None = None,
     in_channels: int = 3,
 ) -> Configuration:
     """A configuration from ``values`` and the family's defaults.
@@ -90,23 +102,20 @@ def configure(
     """
     if values is not None and not isinstance(values, Mapping):
         raise ConfigError(f"{family}: got {values!r}, but hyperparameters come as a dict such as {{'alpha': 0.5}}")
-    given = dict(values or {})
-    defaults = {h.name: h.default for h in find_family(family).hyperparameters}
-    if input_shape is not None:
-        defaults.pop("resolution", None)
-    domain = make_domain(
-        family, {**defaults, **given}, classes=classes, in_channels=in_channels, input_shape=input_shape
+    return pinned(
+        make_domain(family, values, classes=classes, in_channels=in_channels, input_shape=input_shape, defaults=True)
     )
-    return pinned(domain)
 
 
 def pinned(domain: Domain, chosen: Mapping[str, Any] | None = None) -> Configuration:
-    """The configuration of a domain whose every axis is ``chosen`` or has one value."""
+    """The configuration of a domain whose every axis is ``chosen`` or has one value; blocks that the network does not have
+    need none."""
+    stages = {h.name for h in find_family(domain.family).hyperparameters if h.axis == "stage"}
     values: dict[str, Any] = {}
     for name, axis in domain.axes:
         if chosen and name in chosen:
             values[name] = chosen[name]
-        elif isinstance(axis, Interval) or len(axis) != 1:
+        elif isinstance(axis, Interval) or (len(axis) != 1 and (name not in stages or not chosen)):
             raise ConfigError(f"{name} needs one value here, got {axis}")
         else:
             values[name] = axis[0]
@@ -116,4 +125,4 @@ def pinned(domain: Domain, chosen: Mapping[str, Any] | None = None) -> Configura
         shape = (domain.in_channels, *domain.input_size)
         if shape[1] == shape[2]:
             values["resolution"] = shape[1]
-    return Configuration(domain.family, values, shape, domain.classes)
+    return Configuration(domain.family, values, shape, domain.classes, domain.preset)

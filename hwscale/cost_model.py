@@ -7,110 +7,36 @@ int64 arrays; both are exact. int64 holds every cost of a network below 2^63 MAC
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from hwscale.chain_model import ChainModel
+from hwscale.cost_terms import CostArrays, CostTerms, Ints, NetworkModel
 from hwscale.errors import ConfigError
-from hwscale.formulas import find_family
+from hwscale.formulas import find_family, find_lattice_family
 from hwscale.formulas.family import Family, Settings, Structure
 from hwscale.formulas.graph import Graph, total
+from hwscale.formulas.stagewise import stagewise
 from hwscale.formulas.tape import Kernel, Tape
-from hwscale.ledger import NetworkRecord, OpRecord
 from hwscale.runtimes import find_runtime
-from hwscale.runtimes.runtime import Plan, Runtime
+from hwscale.runtimes.runtime import Runtime
 
-Ints = npt.NDArray[np.int64]
+__all__ = ["ChainModel", "CostArrays", "CostModel", "CostTerms", "Ints", "cost_model", "network_model"]
+
 CHUNK = 8192
 """Candidates per pass: their ~100 live arrays stay in the L2 cache."""
 
 
-@dataclass(frozen=True, slots=True)
-class CostTerms:
-    """Closed forms of one graph in whatever reading its widths had.
-
-    ``ram_terms`` has one (op, bytes) per executed op; their largest is the peak. ``macs_by_kind`` splits ``macs`` by
-    operator kind. Bytes and counts are integers, batch 1, int8.
-    """
-
-    ram_terms: tuple[tuple[str, Any], ...]
-    flash_bytes: Any
-    macs: Any
-    params: Any
-    macs_by_kind: dict[str, Any]
-
-
-@dataclass(slots=True)
-class CostArrays:
-    """Costs of many configurations, one int64 array each."""
-
-    ram_bytes: Ints
-    flash_bytes: Ints
-    macs: Ints
-    params: Ints
-    macs_by_kind: dict[str, Ints]
-
-    def __getitem__(self, rows: Any) -> CostArrays:
-        kinds = {kind: array[rows] for kind, array in self.macs_by_kind.items()}
-        return CostArrays(self.ram_bytes[rows], self.flash_bytes[rows], self.macs[rows], self.params[rows], kinds)
-
-    @staticmethod
-    def joined(parts: list[CostArrays]) -> CostArrays:
-        """One after the other; kinds that a part lacks count zero there."""
-        kinds = dict.fromkeys(kind for part in parts for kind in part.macs_by_kind)
-        none = [np.zeros(len(part.macs), np.int64) for part in parts]
-        return CostArrays(
-            np.concatenate([part.ram_bytes for part in parts]),
-            np.concatenate([part.flash_bytes for part in parts]),
-            np.concatenate([part.macs for part in parts]),
-            np.concatenate([part.params for part in parts]),
-            {
-                kind: np.concatenate([p.macs_by_kind.get(kind, zero) for p, zero in zip(parts, none, strict=True)])
-                for kind in kinds
-            },
-        )
-
-
-class CostModel:
+class CostModel(NetworkModel):
     """One family, one setting of everything but width knobs, one runtime; get it from `cost_model`."""
 
     def __init__(self, family: Family, settings: Settings, runtime: Runtime, external_input: bool) -> None:
+        super().__init__(settings, runtime, external_input)
         self.family = family
-        self.settings = settings
-        self.runtime = runtime
-        self.external_input = external_input
-        self._plans: dict[Structure, Plan] = {}
         self._kernels: dict[tuple[Any, ...], tuple[Kernel, tuple[str, ...]]] = {}
-
-    def terms(self, graph: Graph, structure: Structure) -> CostTerms:
-        """Apply the runtime's memory and Flash rules to a graph, whatever its reading."""
-        sizes = [tensor.size for tensor in graph.tensors]
-        plan = self.plan(graph, structure)
-        ram_terms = tuple((name, total([sizes[t] for t in live])) for name, live in plan.steps)
-        return CostTerms(ram_terms, *self._sums(graph))
-
-    def plan(self, graph: Graph, structure: Structure) -> Plan:
-        """What the runtime executes, and the tensors that live in its arena at each op."""
-        if structure not in self._plans:
-            plan = self.runtime.plan(graph.ops)
-            self._plans[structure] = plan.without(0) if self.external_input else plan
-        return self._plans[structure]
-
-    def _sums(self, graph: Graph) -> tuple[Any, Any, Any, dict[str, Any]]:
-        """flash_bytes, macs, params, macs_by_kind."""
-        kinds: dict[str, list[Any]] = {}
-        for op in graph.ops:
-            if not (isinstance(op.macs, int) and op.macs == 0):
-                kinds.setdefault(op.kind, []).append(op.macs)
-        by_kind = {kind: total(macs) for kind, macs in kinds.items()}
-        weights, normed, plain = graph.weights(), graph.biases(trained=2), graph.biases(trained=0)
-        classifier = graph.biases(trained=1)
-        params = total([weights, 2 * normed, classifier, graph.idle_params])
-        flash_bytes = self.runtime.flash_bytes(weights, total([normed, plain, classifier]))
-        return flash_bytes, total(list(by_kind.values())), params, by_kind
 
     def graph(self, knobs: Mapping[str, float], height: int, width: int) -> tuple[Graph, Structure]:
         """The graph of one configuration in Python ints; ConfigError if the reference network cannot be built."""
@@ -124,23 +50,6 @@ class CostModel:
         structure = self.family.map_structure(self.settings, height, width)
         structure += tuple(self.family.width_structure(self.settings, widths))
         return self.family.graph(self.settings, widths, height, width, structure), structure
-
-    def one(self, knobs: Mapping[str, float], height: int, width: int) -> CostTerms:
-        """Exact cost of one configuration; ConfigError if the reference network cannot be built."""
-        return self.terms(*self.graph(knobs, height, width))
-
-    def record(self, knobs: Mapping[str, float], height: int, width: int) -> NetworkRecord:
-        """The prediction as verification reads it: totals, and each executed op with its live bytes."""
-        graph, structure = self.graph(knobs, height, width)
-        terms = self.terms(graph, structure)
-        live = dict(terms.ram_terms)
-        ops = tuple(
-            OpRecord(op.name, op.kind, int(op.macs), int(op.weights), int(live[op.name]))
-            for op in graph.ops
-            if op.name in live
-        )
-        peak = max(size for _, size in terms.ram_terms)
-        return NetworkRecord(terms.params, terms.macs, peak, terms.flash_bytes, ops)
 
     def many(
         self,
@@ -214,7 +123,7 @@ class CostModel:
             ram, *others = (total([sizes[t] for t in live]) for live in live_sets)
             for other in others:
                 ram = tape.record("maximum", ram, other)
-            flash_bytes, macs, params, by_kind = self._sums(graph)
+            flash_bytes, macs, params, by_kind = self.sums(graph)
             flags = self.family.width_structure(self.settings, widths)
             kernel = tape.compile([ram, flash_bytes, macs, params, *by_kind.values(), *flags])
             self._kernels[key] = kernel, tuple(by_kind)
@@ -222,9 +131,19 @@ class CostModel:
 
 
 @lru_cache(maxsize=1024)
-def cost_model(family: str, settings: Settings, runtime: str, external_input: bool = False) -> CostModel:
-    """The cost model of a family under settings in a runtime; ConfigError on unknown names.
+def network_model(family: str, settings: Settings, runtime: str, external_input: bool = False) -> NetworkModel:
+    """The model that prices one configuration of any family; ConfigError on unknown names.
 
     ``external_input``: the image lies outside the arena and is not counted.
     """
-    return CostModel(find_family(family), settings, find_runtime(runtime), external_input)
+    member, rules = find_family(family), find_runtime(runtime)
+    if stagewise(member):
+        return ChainModel(member, settings, rules, external_input)
+    return CostModel(find_lattice_family(family), settings, rules, external_input)
+
+
+def cost_model(family: str, settings: Settings, runtime: str, external_input: bool = False) -> CostModel:
+    """The model of a family of global multipliers, which prices a million configurations at once."""
+    model = network_model(family, settings, runtime, external_input)
+    assert isinstance(model, CostModel)
+    return model

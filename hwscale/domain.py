@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -32,7 +33,8 @@ class Interval:
 class Domain:
     """Values per hyperparameter and option of one family, and the network's ends.
 
-    ``resolution`` is replaced by ``input_size`` (height, width) where the input shape is fixed.
+    ``resolution`` is replaced by ``input_size`` (height, width) where the input shape is fixed. ``preset`` names the published
+    network that the values started from.
     """
 
     family: str
@@ -40,6 +42,7 @@ class Domain:
     in_channels: int
     classes: int
     input_size: tuple[int, int] | None
+    preset: str | None = None
 
     def __getitem__(self, name: str) -> Interval | tuple[Any, ...]:
         return dict(self.axes)[name]
@@ -50,27 +53,38 @@ def make_domain(
     fix: Mapping[str, Any] | None = None,
     domain: Mapping[str, Any] | None = None,
     *,
-    classes: int = 10,
+    classes: int | None = None,
     in_channels: int = 3,
     input_shape: Sequence[int] | None = None,
+    defaults: bool = False,
 ) -> Domain:
-    """The family's default domain, narrowed or widened.
+    """The family's default domain, narrowed or widened; with ``defaults`` the one point of its defaults.
 
     ``fix`` pins values; ``domain`` gives (low, high) for a real interval of alpha, (low, high, step), a list of values, or
-    the text forms of all three, "0.5:2", "0.5:2:0.05", "5,6,7". Options left out take their defaults.
+    the text forms of all three, "0.5:2", "0.5:2:0.05", "5,6,7". Options left out take their defaults. ``fix={"preset": ...}``
+    starts from a published network, whose classes count too where none are given (else 10). In a stage-wise family a name
+    without its number stands for every stage or block: "width=32", or one value each, "depth=1,2,2,4,2".
     Raises ConfigError on unknown names, wrong types, empty or contradictory settings.
     """
-    fix, domain = dict(fix or {}), dict(domain or {})
     member = find_family(family)
     family = member.name
     names = {h.name: h for h in member.hyperparameters}
     options = {o.name: o for o in member.options}
+    fix, domain, preset = _started(member, dict(fix or {}), dict(domain or {}), input_shape is not None)
+    if classes is None:
+        classes = fix.pop("classes", 10) if preset else 10
+    if preset:
+        fix.pop("classes", None)
     for name in [*fix, *domain]:
         if name not in names and name not in options:
-            raise ConfigError(f"{family} has no hyperparameter {name!r}; {nearest(name, [*names, *options])}")
+            offered = [*names, *options, *(("preset",) if _presets(member) else ())]
+            raise ConfigError(f"{family} has no hyperparameter {name!r}; {nearest(name, offered)}")
     both = sorted(set(fix) & set(domain))
     if both:
         raise ConfigError(f"{both[0]!r} is both fixed and given a domain; drop one of the two")
+    if defaults:
+        kept = [h for h in member.hyperparameters if h.name not in domain]
+        fix = {h.name: h.default for h in kept if h.name != "resolution" or input_shape is None} | fix
     size = _input_size(input_shape, in_channels, fix, domain)
     if input_shape is not None:
         in_channels = int(input_shape[0])
@@ -90,7 +104,56 @@ def make_domain(
     for name, values in axes:
         if values == ():
             raise ConfigError(f"the domain of {name} is empty; give at least one value")
-    return Domain(family, tuple(axes), _whole("in_channels", in_channels, 1), _whole("classes", classes, 1), size)
+    ends = _whole("in_channels", in_channels, 1), _whole("classes", classes, 1)
+    return Domain(family, tuple(axes), *ends, size, preset)
+
+
+def _presets(member: Any) -> Mapping[str, Mapping[str, Any]]:
+    return getattr(member, "presets", {})
+
+
+def _started(
+    member: Any, fix: dict[str, Any], domain: dict[str, Any], shaped: bool
+) -> tuple[dict[str, Any], dict[str, Any], str | None]:
+    """``fix`` and ``domain`` with names of stages written out and a preset's values beneath them, and the preset's name."""
+    if "preset" in domain:
+        raise ConfigError("preset takes one name; write --fix preset=NAME")
+    preset = fix.pop("preset", None)
+    names = [h.name for h in member.hyperparameters]
+    for given in (fix, domain):
+        # the longest first: kernel2 is nearer to kernel2_1 than kernel is
+        for stem in sorted((name for name in given if name not in names), key=len, reverse=True):
+            several = [name for name in names if re.fullmatch(rf"{re.escape(stem)}_?\d+(_\d+)?", name)]
+            if several:
+                value = given.pop(stem)
+                each = _one_each(stem, value, several) if given is fix else dict.fromkeys(several, value)
+                given.update({name: one for name, one in each.items() if name not in fix and name not in domain})
+    if preset is None:
+        return fix, domain, None
+    known = _presets(member)
+    if preset not in known:
+        raise ConfigError(
+            f"{member.name} has no preset {preset!r}; {nearest(str(preset), list(known))}"
+            if known
+            else f"{member.name} has no presets; drop preset = {preset!r}"
+        )
+    start = {name: value for name, value in known[preset].items() if name not in domain}
+    if shaped:
+        start.pop("resolution", None)
+    pinned = {h.name: h.default for h in member.hyperparameters if h.axis == "stage" and h.name not in domain}
+    return {**pinned, **start, **fix}, domain, str(preset)
+
+
+def _one_each(stem: str, value: Any, several: list[str]) -> dict[str, Any]:
+    """A value for each name: one for all, or a list with one each; blocks of a stage may be fewer than it can hold."""
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, list | tuple) or (isinstance(value, str) and len(parts) == 1):
+        return dict.fromkeys(several, value)
+    if len(parts) != len(several) and not (stem[-1].isdigit() and len(parts) < len(several)):
+        raise ConfigError(
+            f"{stem} got {len(parts)} values; give one, or one each of {several[0]} to {several[-1]} ({len(several)})"
+        )
+    return dict(zip(several, parts, strict=False))
 
 
 def _input_size(
@@ -177,10 +240,21 @@ def _lattice(hyper: Hyperparameter, low: str, high: str, step: str) -> tuple[Any
 
 
 def _listed(hyper: Hyperparameter, values: Sequence[Any]) -> tuple[Any, ...]:
-    return tuple(sorted({_value(hyper, value) for value in values}))
+    found = {_value(hyper, value) for value in values}
+    return tuple(sorted(found, key=hyper.choices.index if hyper.choices else None))
+
+
+def _chosen(name: str, choices: tuple[Any, ...], given: Any) -> Any:
+    """The one of ``choices`` that ``given`` means."""
+    for choice in choices:
+        if not isinstance(given, bool) and str(given).strip().lower() == str(choice):
+            return choice
+    raise ConfigError(f"{name} = {given}: it must be one of {', '.join(map(str, choices))}")
 
 
 def _value(hyper: Hyperparameter, given: Any) -> Any:
+    if hyper.choices:
+        return _chosen(hyper.name, hyper.choices, given)
     number = _whole(hyper.name, given, 1) if hyper.whole else parse_number(hyper.name, given)
     if number <= 0:
         raise ConfigError(f"{hyper.name} = {given}: it must be above zero")
@@ -210,6 +284,8 @@ def _whole(name: str, given: Any, least: int) -> int:
 def parse_option(option: Option, given: Any) -> Any:
     """``given`` in the type of the option's default: bool, whole number, real, or tuple of whole numbers."""
     default = option.default
+    if option.choices:
+        return _chosen(option.name, option.choices, given)
     if isinstance(default, bool):
         words = {
             "true": True,
@@ -235,7 +311,7 @@ def parse_option(option: Option, given: Any) -> Any:
                 f"{option.name} = {given!r}: it must be a list of whole numbers, for example 5,7"
             ) from None
     if isinstance(default, int):
-        whole = _whole(option.name, given, 1)
+        whole = _whole(option.name, given, min(default, 1))
         if whole > option.largest:
             raise ConfigError(f"{option.name} = {given}: it must be at most {option.largest:g}")
         return whole

@@ -11,7 +11,8 @@ class OpRecord:
 
     ``kind`` is one of conv2d, pointwise, depthwise, grouped, fully_connected, max_pool, average_pool, pad, add, mul.
     ``macs`` multiply-accumulates (bias, BN and element-wise arithmetic not counted); ``weights`` elements after BN
-    folding, biases not counted; ``live_bytes`` bytes of activations alive while it runs.
+    folding; ``live_bytes`` bytes of activations alive while it runs; ``biases`` int32 biases once deployed; ``flash_bytes`` what
+    weights and biases take, where the side that fills the record has a rule for it.
     """
 
     name: str
@@ -19,6 +20,13 @@ class OpRecord:
     macs: int
     weights: int
     live_bytes: int
+    biases: int = 0
+    flash_bytes: int = 0
+
+    @property
+    def macc(self) -> int:
+        """MACs in X-CUBE-AI's convention: one more per output channel, for the bias (AtomNet, Table 1)."""
+        return self.macs + self.biases if self.macs else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,9 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from hwscale.cost_model import CostArrays
+from hwscale.candidate import Candidate, LatticePoint, Path
+from hwscale.chain_space import ChainGroup, ChainSpace
+from hwscale.cost_terms import CostArrays
 from hwscale.objectives import Objective
 from hwscale.space import Group, Space
 
@@ -32,11 +34,23 @@ class Problem:
     ``fs_per_mac`` gives femtoseconds per MAC and operator kind; empty where no latency is asked or known.
     """
 
-    space: Space
+    space: Space | ChainSpace
     objective: Objective
     limits: Mapping[str, int]
     fs_per_mac: Mapping[str, int] = field(default_factory=dict)
     floors: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def lattice(self) -> Space:
+        """The space, of a family of global multipliers."""
+        assert isinstance(self.space, Space)
+        return self.space
+
+    @property
+    def chains(self) -> ChainSpace:
+        """The space, of a stage-wise family."""
+        assert isinstance(self.space, ChainSpace)
+        return self.space
 
     @property
     def digest(self) -> str:
@@ -135,75 +149,31 @@ class TargetProblem(Problem):
         return min(candidate.metric(name) / target for name, target in self.targets.items())
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """One exact point: where it stands in its group and what it costs (``latency_fs`` 0 without rates)."""
-
-    group: Group
-    root: int
-    alpha: int
-    box: tuple[int, ...]
-    ram_bytes: int
-    flash_bytes: int
-    macs: int
-    params: int
-    latency_fs: int
-
-    @property
-    def hyperparameters(self) -> dict[str, Any]:
-        """By the paper's names, in declared order, alpha as the shortest decimal of its interval."""
-        return self.group.hyperparameters(self.root, self.alpha, self.box)
-
-    @property
-    def resolution(self) -> float:
-        """sqrt(H W) of the input [px]."""
-        return float(self.group.resolutions[self.root])
-
-    def metric(self, name: str) -> int:
-        """One metric by its name in `Problem.limits`."""
-        return {
-            "ram": self.ram_bytes,
-            "flash": self.flash_bytes,
-            "macs": self.macs,
-            "params": self.params,
-            "latency": self.latency_fs,
-        }[name]
-
-    def tie_order(self) -> tuple[Any, ...]:
-        """What decides between equal scores, see `Problem.rank`."""
-        where = self.group.roots[self.root]
-        family = self.group.model.family
-        boxes = dict(zip(self.group.boxes, self.box, strict=True))
-        first = ("num_layers", "resolution", "alpha")
-        rest = [boxes.get(h.name, where.branch.get(h.name)) for h in family.hyperparameters if h.name not in first]
-        return (
-            self.latency_fs,
-            self.ram_bytes,
-            self.flash_bytes,
-            where.branch.get("num_layers", 0),
-            self.resolution,
-            float(where.alphas[self.alpha]),
-            *rest,
-            *(repr(where.branch[option.name]) for option in family.options),
-        )
-
-
 def candidates(
     problem: Problem, group: Group, root: Ints, alpha: Ints, box: tuple[Ints, ...], costs: CostArrays
-) -> list[Candidate]:
-    """The rows as Candidate objects."""
+) -> list[LatticePoint]:
+    """The rows as candidates."""
     latency = problem.latency_fs(costs)
     return [
-        Candidate(
-            group,
-            int(root[n]),
-            int(alpha[n]),
-            tuple(int(axis[n]) for axis in box),
+        LatticePoint(
             int(costs.ram_bytes[n]),
             int(costs.flash_bytes[n]),
             int(costs.macs[n]),
             int(costs.params[n]),
             int(latency[n]),
+            group,
+            int(root[n]),
+            int(alpha[n]),
+            tuple(int(axis[n]) for axis in box),
         )
         for n in range(len(root))
     ]
+
+
+def path(problem: Problem, group: ChainGroup, root: int, ways: tuple[int, ...]) -> Path:
+    """A path as a candidate, priced on Python ints."""
+    cost, kinds = group.price(root, ways)
+    latency = sum(macs * problem.fs_per_mac[kind] for kind, macs in kinds.items()) if problem.fs_per_mac else 0
+    return Path(
+        cost["ram"], cost["flash"], cost["macs"], cost["params"], min(latency, LONGEST_FS), group, root, tuple(ways)
+    )

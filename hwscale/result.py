@@ -17,6 +17,7 @@ from hwscale.verification import NOT_VERIFIED, Verification
 if TYPE_CHECKING:
     from torch import nn
 
+    from hwscale.exchange import Bottleneck
     from hwscale.neighbours import Neighbour
 
 FIT_SCHEMA = "hwscale.fit/1"
@@ -60,6 +61,19 @@ class CostReport:
     live: tuple[LiveTensor, ...]
     evidence: Mapping[str, str]
     usable: Mapping[str, int]
+    external_input: bool = False
+    fs_per_mac: Mapping[str, int] = field(default_factory=dict)
+
+    def bottlenecks(self) -> tuple[Bottleneck, ...]:
+        """The RAM-bound and the Flash-bound stage, and the block exchanges that the numbers favour there."""
+        from hwscale.exchange import bottlenecks
+
+        return bottlenecks(self.configuration, self.runtime, self.external_input, self.fs_per_mac)
+
+    @property
+    def macc(self) -> int:
+        """MACs in X-CUBE-AI's convention: one more per output channel of every op (AtomNet, Table 1)."""
+        return sum(op.macc for op in self.ops)
 
     def __getattr__(self, name: str) -> Any:
         # report.ram_bytes reads as report.cost.ram_bytes: the numbers are what one came for
@@ -151,6 +165,12 @@ class Fit:
             return ()
         return neighbours(self.problem, self.configuration.values["resolution"])
 
+    def bottlenecks(self) -> tuple[Bottleneck, ...]:
+        """The RAM-bound and the Flash-bound stage, and the block exchanges that the numbers favour there."""
+        from hwscale.exchange import bottlenecks
+
+        return bottlenecks(self.configuration, self.runtime, self.external_input, self.problem.fs_per_mac)
+
     @property
     def slack(self) -> dict[str, float]:
         """What is left of each limit, in its unit."""
@@ -210,9 +230,15 @@ class Fit:
 
 
 def described(configuration: Configuration) -> dict[str, Any]:
-    """Hyperparameters, then the options that differ from their defaults."""
+    """Hyperparameters, then the options that differ from their defaults; of a preset its name, resolution and what differs."""
+    from hwscale.configuration import configure
     from hwscale.formulas import find_family
 
     defaults = {option.name: option.default for option in find_family(configuration.family).options}
     changed = {name: value for name, value in configuration.options.items() if value != defaults[name]}
-    return configuration.hyperparameters | changed
+    found = configuration.hyperparameters | changed
+    if configuration.preset is None:
+        return found
+    start = configure(configuration.family, {"preset": configuration.preset}).values
+    kept = {name: value for name, value in found.items() if name == "resolution" or value != start[name]}
+    return {"preset": configuration.preset, **kept}

@@ -18,17 +18,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from hwscale.chain_space import LARGEST_COST, ChainSpace, make_chain_space
 from hwscale.cost_model import CostArrays, CostModel, cost_model
 from hwscale.domain import Domain, Interval
 from hwscale.errors import ConfigError
-from hwscale.formulas import find_family
+from hwscale.formulas import find_family, find_lattice_family
 from hwscale.formulas.family import Family, Settings, Structure
 from hwscale.formulas.rounding import breakpoints, shortest_decimal
+from hwscale.formulas.stagewise import StagewiseFamily, stagewise
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
-LARGEST_COST = 2**52
-"""float64 scores are exact and int64 sums far from overflow up to here: 4.5e15 MACs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +135,18 @@ class Space:
 
 
 @lru_cache(maxsize=64)
-def make_space(domain: Domain, runtime: str, external_input: bool = False) -> Space:
-    """Lay out ``domain`` for ``runtime``, the image in the arena or outside it; ConfigError if the reference network can build nothing in it."""
-    family = find_family(domain.family)
+def make_space(domain: Domain, runtime: str, external_input: bool = False) -> Space | ChainSpace:
+    """Lay out ``domain`` for ``runtime``, the image in the arena or outside it; ConfigError if the reference network can build
+    nothing in it."""
+    if stagewise(find_family(domain.family)):
+        return make_chain_space(domain, runtime, external_input)
+    return lattice_space(domain, runtime, external_input)
+
+
+@lru_cache(maxsize=64)
+def lattice_space(domain: Domain, runtime: str, external_input: bool = False) -> Space:
+    """`make_space` for a family of global multipliers."""
+    family = find_lattice_family(domain.family)
     boxes = _boxes(family, domain)
     grouped: dict[tuple[Any, ...], tuple[CostModel, list[Root]]] = {}
     refused: list[str] = []
@@ -215,7 +224,9 @@ def _branches(family: Family, domain: Domain) -> Iterator[tuple[dict[str, Any], 
         yield branch, height, width
 
 
-def make_settings(family: Family, values: Mapping[str, Any], in_channels: int, classes: int) -> Settings:
+def make_settings(
+    family: Family | StagewiseFamily, values: Mapping[str, Any], in_channels: int, classes: int
+) -> Settings:
     """The part of a configuration that decides the graph."""
     kept = [h.name for h in family.hyperparameters if h.axis == "branch" and not h.knob and h.name != "resolution"]
     kept += [option.name for option in family.options]

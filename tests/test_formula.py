@@ -226,7 +226,7 @@ def test_assumptions_name_the_smallest_alpha_and_side() -> None:
     assert "alpha >= 3/16" in formula("phinet", fix={"divisor": 8}).assumptions
     assert "alpha >= 1/4" in formula("xinet").assumptions
     large_kernels = formula("phinet", fix={"conv5_percent": 1.0}).assumptions
-    assert "input of R x R px, R a multiple of 32, at least 64" in large_kernels
+    assert "input of R x R px, R a multiple of 32, at least 96" in large_kernels
 
 
 def test_divisor_and_unpadded_stem_exclude_alphas_between() -> None:

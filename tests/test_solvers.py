@@ -10,12 +10,12 @@ from hwscale.domain import make_domain
 from hwscale.errors import ConfigError
 from hwscale.objectives import find_objective
 from hwscale.problem import Problem
-from hwscale.solve import SOLVERS, exhaustive, solve
+from hwscale.solve import LATTICE, exhaustive, solve
 from hwscale.solve.solution import Solution, Status
 from hwscale.solve.targets import solve_targets
 from hwscale.space import make_space
 
-PROVING = [name for name in SOLVERS if name not in ("exhaustive", "nlp")]
+PROVING = [name for name in LATTICE if name not in ("exhaustive", "nlp")]
 
 
 def exact(problem: Problem, solution: Solution) -> None:

@@ -247,7 +247,7 @@ def test_the_shortfall_is_what_is_needed_less_what_is_allowed() -> None:
         ("ConfigError", lambda: hwscale.fit("phinet", limits={"ram": 65536}, domain={"alpha": []})),
         ("ConfigError", lambda: hwscale.fit("phinet", limits={"ram": 65536}, domain={"alpha": (2, 1)})),
         ("ConfigError", lambda: hwscale.fit("phinet", limits={"ram": 65536}, classes=0)),
-        ("ConfigError", lambda: hwscale.fit("phinet", limits={"ram": 65536}, classes=None)),
+        ("ConfigError", lambda: hwscale.fit("phinet", limits={"ram": 65536}, classes="many")),
         ("ConfigError", lambda: hwscale.fit("phinet", limits={"ram": 65536}, input_shape=(3, 96))),
         ("ConfigError", lambda: hwscale.fit("phinet", "stm32f746", margin=float("nan"))),
         ("ConfigError", lambda: hwscale.fit("phinet", "stm32f746", reserve_ram=1.5)),

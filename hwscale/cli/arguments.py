@@ -13,7 +13,9 @@ OptionalPlatform = Annotated[
     str | None,
     typer.Option("--platform", help="Built-in name (`hwscale platforms list`) or path of a TOML.", show_default=False),
 ]
-Classes = Annotated[int, typer.Option("--classes", help="Width of the classifier.")]
+Classes = Annotated[
+    int | None, typer.Option("--classes", help="Width of the classifier; 10, or a preset's own.", show_default=False)
+]
 InChannels = Annotated[int, typer.Option("--in-channels", help="Channels of the input image.")]
 InputShape = Annotated[
     str | None, typer.Option("--input-shape", help="CxHxW, for rectangles; replaces resolution.", show_default=False)

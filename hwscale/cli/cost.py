@@ -16,7 +16,7 @@ def command(
     fix: arguments.Fix = None,
     platform: arguments.OptionalPlatform = None,
     runtime: arguments.Runtime = "tensors",
-    classes: arguments.Classes = 10,
+    classes: arguments.Classes = None,
     in_channels: arguments.InChannels = 3,
     input_shape: arguments.InputShape = None,
     input_buffer: arguments.InputBuffer = "counted",

@@ -49,7 +49,7 @@ def command(
     verify: Annotated[
         str, typer.Option("--verify", help="torch: build and measure the answer; none: do not.")
     ] = "torch",
-    classes: arguments.Classes = 10,
+    classes: arguments.Classes = None,
     in_channels: arguments.InChannels = 3,
     input_shape: arguments.InputShape = None,
     input_buffer: arguments.InputBuffer = "counted",

@@ -15,7 +15,7 @@ def command(
     net: arguments.Net,
     fix: arguments.Fix = None,
     runtime: arguments.Runtime = "tensors",
-    classes: arguments.Classes = 10,
+    classes: arguments.Classes = None,
     in_channels: arguments.InChannels = 3,
     latex: Annotated[bool, typer.Option("--latex", help="As LaTeX, for a paper.")] = False,
     relaxed: Annotated[bool, typer.Option("--relaxed", help="Rounding dropped: the posynomials.")] = False,

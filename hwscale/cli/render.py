@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -12,9 +13,10 @@ from rich.table import Table
 
 from hwscale.budget import show
 from hwscale.configuration import LiveTensor
+from hwscale.exchange import Bottleneck
 from hwscale.ledger import OpRecord
 from hwscale.platform import Platform
-from hwscale.result import CostReport, Fit
+from hwscale.result import CostReport, Fit, described
 from hwscale.runtimes import RUNTIMES
 from hwscale.units import format_bytes, format_count
 from hwscale.verification import Verification
@@ -34,7 +36,7 @@ def render_fit(fit: Fit, *, explain: bool) -> None:
     console = _console()
     where = f" on {fit.platform}" if fit.platform else ""
     console.print(f"[bold]{fit.family}[/bold]{where}, runtime {fit.runtime}, objective {fit.objective}")
-    console.print("  " + "  ".join(f"{name}=[bold]{value}[/bold]" for name, value in fit.hyperparameters.items()))
+    console.print("  " + "  ".join(f"{name}=[bold]{value}[/bold]" for name, value in gathered(fit.hyperparameters)))
     channels, height, width = fit.input_shape
     console.print(f"  input {channels}x{height}x{width}, {fit.configuration.classes} classes")
     console.print(_cost_table(fit))
@@ -61,7 +63,7 @@ def render_fit(fit: Fit, *, explain: bool) -> None:
 def _neighbours(console: Console, fit: Fit) -> None:
     """What one step in resolution would give; an answer outside published practice is best judged beside them."""
     for other in fit.neighbours():
-        knobs = "  ".join(f"{name}={value}" for name, value in other.hyperparameters.items())
+        knobs = "  ".join(f"{name}={value}" for name, value in gathered(other.hyperparameters))
         score = f"{fit.objective} {other.objective - fit.certificate.objective:+.4g}"
         console.print(
             f"  neighbour: {knobs}: {format_count(other.macs)} MACs, RAM {format_bytes(other.ram_bytes)}, {score}"
@@ -103,9 +105,11 @@ def _remark(fit: Fit, name: str) -> str:
 
 def _proof(fit: Fit) -> str:
     c = fit.certificate
-    counted = f"{c.evaluations:,} evaluations, {c.domain_size:,} candidates, {c.seconds:.2f} s"
+    counted = f"{c.evaluations:,} evaluations, {_many(c.domain_size)} candidates, {c.seconds:.2f} s"
     if c.status == "optimal":
         return f"[green]proven best[/green] by {c.method}: gap {c.gap:g}, {counted}"
+    if c.gap is not None:
+        return f"[yellow]within {c.gap:.3g} of the best[/yellow], not proven best, by {c.method}: {counted}"
     return f"[yellow]feasible, not proven best[/yellow] by {c.method}: {counted}"
 
 
@@ -119,6 +123,8 @@ def _explain(console: Console, fit: Fit) -> None:
     console.print()
     _live(console, fit.peak_op, fit.live)
     console.print(f"  runtime {fit.runtime}: {RUNTIMES[fit.runtime].meaning}")
+    console.print()
+    _bottlenecks(console, fit.bottlenecks())
     console.print()
     console.print("[bold]Limits[/bold]")
     for name, limit in fit.limits.items():
@@ -142,7 +148,7 @@ def _explain(console: Console, fit: Fit) -> None:
         if fit.restriction:
             claim += f" and among {fit.restriction.partition(',')[0]}"
         console.print(
-            f"  no other of the {c.domain_size:,} candidates within the {claim} scores more than {c.bound:.9g} "
+            f"  no other of the {_many(c.domain_size)} candidates within the {claim} scores more than {c.bound:.9g} "
             f"(gap {c.gap:g}); ties are broken by latency, RAM, Flash, then the smaller network"
         )
         console.print(f"  {c.method}: {c.nodes:,} boxes, {c.evaluations:,} exact evaluations; domain {c.domain_hash}")
@@ -164,13 +170,50 @@ def _live(console: Console, peak_op: str, live: Sequence[LiveTensor]) -> None:
     console.print(table)
 
 
+def gathered(values: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Values of several stages or blocks under one name, as the command line takes them: width=16,32,48."""
+    groups: dict[str, list[str]] = {}
+    blocks = {name.rstrip("0123456789_") for name in values if re.fullmatch(r"[a-z]+\d+_\d+", name)}
+    for name, value in values.items():
+        block, stage = re.fullmatch(r"([a-z]+\d+)_\d+", name), re.fullmatch(r"([a-z]+)\d+", name)
+        key = block[1] if block else stage[1] if stage and stage[1] not in blocks else name
+        text = "+".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+        groups.setdefault(key, []).append(text)
+    return [(name, ",".join(texts)) for name, texts in groups.items()]
+
+
+def _many(count: int) -> str:
+    return f"{count:,}" if count < 10**15 else f"{count:.3g}"
+
+
+def _bottlenecks(console: Console, found: Sequence[Bottleneck]) -> None:
+    console.print("[bold]Bottlenecks[/bold]")
+    for one in found:
+        share = f"{format_bytes(one.size_bytes)} of {format_bytes(one.total_bytes)}"
+        block = f", block {one.block}" if one.block else ""
+        console.print(f"  {_LABELS[one.quantity]} is bound by stage {one.stage}{block}: {share}")
+        for exchange in one.exchanges:
+            knobs = "  ".join(f"{name}={value}" for name, value in exchange.values.items())
+            verdict = "[green]favoured[/green]" if exchange.favoured else "not favoured"
+            changes = [f"{_LABELS[name]} {_signed(name, change)}" for name, change in exchange.change.items()]
+            console.print(f"    {verdict}: {knobs}: {', '.join(changes)}")
+        if one.block and not one.exchanges:
+            console.print("    no other block of published width keeps the MACs there")
+
+
+def _signed(name: str, change: float) -> str:
+    return f"{'-' if change < 0 else '+'}{show(name, abs(change))}" if change else "as it is"
+
+
 def render_cost(report: CostReport, *, explain: bool) -> None:
     """One configuration: totals, and with ``explain`` every op."""
     console = _console()
-    values = report.configuration.hyperparameters
+    values = described(report.configuration)
     where = f" on {report.platform}" if report.platform else ""
     console.print(f"[bold]{report.configuration.family}[/bold]{where}, runtime {report.runtime}")
-    console.print("  " + "  ".join(f"{name}={value}" for name, value in values.items()))
+    console.print("  " + "  ".join(f"{name}={value}" for name, value in gathered(values)))
+    channels, height, width = report.configuration.input_shape
+    console.print(f"  input {channels}x{height}x{width}, {report.configuration.classes} classes")
     table = Table(box=None, padding=(0, 2), show_edge=False, show_header=False)
     for name, label in _LABELS.items():
         value = report.cost.quantity(name)
@@ -183,6 +226,8 @@ def render_cost(report: CostReport, *, explain: bool) -> None:
         _ops(console, report.ops)
         console.print()
         _live(console, report.peak_op, report.live)
+        console.print()
+        _bottlenecks(console, report.bottlenecks())
 
 
 def _against(report: CostReport, name: str) -> str:

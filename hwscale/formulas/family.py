@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any, Literal, Protocol
 
 from hwscale.formulas.graph import Graph
-from hwscale.formulas.rounding import EXACT, Rounding
+from hwscale.formulas.rounding import EXACT, AlphaFactor, Rounding
 
 Widths = dict[str, Any]
 Structure = tuple[bool, ...]
@@ -19,32 +19,38 @@ class Hyperparameter:
     """A knob of the paper.
 
     ``axis`` says how the cost depends on it: "line" the real width multiplier, cost nondecreasing, searched along its
-    breakpoints; "box" real, cost nondecreasing; "branch" decides the graph or is not monotone, enumerated. Branch
-    hyperparameters that also enter widths as numbers are ``knob``s, as lines and boxes are.
+    breakpoints; "box" real, cost nondecreasing; "branch" decides the graph or is not monotone, enumerated; "stage" decides
+    one link of a chain, see `hwscale.formulas.stagewise`. Branch hyperparameters that also enter widths as numbers are
+    ``knob``s, as lines and boxes are.
     ``domain`` is the default: (low, high) for the line, the values otherwise. ``published`` is the range that published
     networks span, None where none is known. ``whole`` asks for integers; ``largest``, far outside any
-    published network, keeps a slip of the keyboard from running for hours.
+    published network, keeps a slip of the keyboard from running for hours. ``choices``, where given, are all the values
+    there are, words included.
     """
 
     name: str
-    axis: Literal["line", "box", "branch"]
-    default: float
-    domain: tuple[float, ...]
+    axis: Literal["line", "box", "branch", "stage"]
+    default: Any
+    domain: tuple[Any, ...]
     published: tuple[float, float] | None
     meaning: str
     whole: bool = False
     knob: bool = True
     largest: float = 1000
+    choices: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """A switch of the reference implementation; ``default`` fixes its type, ``largest`` bounds a number."""
+    """A switch of the reference implementation; ``default`` fixes its type, ``largest`` bounds a number, ``choices`` are all
+    the words there are. ``built`` is False for one that only says how to search."""
 
     name: str
     default: Any
     meaning: str
     largest: float = 1000
+    choices: tuple[Any, ...] = ()
+    built: bool = True
 
 
 @dataclass(frozen=True)
@@ -74,8 +80,9 @@ class Family(Protocol):
     options: tuple[Option, ...]
     sources: tuple[str, ...]
 
-    def alpha_factors(self, settings: Settings, knobs: Mapping[str, float]) -> list[tuple[float, float]]:
-        """Every (a, b) whose ``int(a * alpha * b)`` enters a width; see `hwscale.formulas.rounding.breakpoints`."""
+    def alpha_factors(self, settings: Settings, knobs: Mapping[str, float]) -> Sequence[AlphaFactor]:
+        """How alpha enters widths: every (a, b) of an ``int(a * alpha * b)``, every `Multiple` of a divisor; see
+        `hwscale.formulas.rounding.breakpoints`."""
 
     def refuse_branch(self, settings: Settings, knobs: Mapping[str, Any], height: int, width: int) -> str | None:
         """Why the reference network cannot be built with these branch knobs at this input size, whatever its widths;

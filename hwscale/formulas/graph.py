@@ -105,11 +105,12 @@ class Graph:
         stride: int = 1,
         padding: int = 0,
         batch_norm: bool = True,
+        bias: bool = False,
         activation: str = "",
     ) -> Tensor:
-        """Dense convolution, no bias in training: k*k*Cin*Cout weights, k*k*Cin*Cout*H'*W' MACs.
+        """Dense convolution: k*k*Cin*Cout weights, k*k*Cin*Cout*H'*W' MACs.
 
-        With ``batch_norm`` the 2*Cout BN parameters fold into weights and bias.
+        With ``batch_norm`` the 2*Cout BN parameters fold into weights and bias; ``bias`` is one of training, instead of a BN.
         """
         out = self._slide(x, channels, kernel, stride, padding)
         weights = _times(x.channels, kernel * kernel) * channels
@@ -123,7 +124,7 @@ class Graph:
                 macs=_times(weights, out.area),
                 weights=weights,
                 bias=channels,
-                trained=2 if batch_norm else 0,
+                trained=1 if bias else 2 if batch_norm else 0,
                 kernel=kernel,
                 activation=activation,
             )

@@ -127,11 +127,20 @@ class Tape:
         nearest = self.record("maximum", (value + divisor // 2) // divisor * divisor, divisor)
         return nearest + (10 * nearest < 9 * value) * divisor
 
+    def multiple(self, value: Node, divisor: int) -> Node:
+        if divisor == 1:
+            return self.truncate(value)
+        nearest = self.at_least(self.truncate(value + divisor / 2) // divisor * divisor, divisor)
+        return nearest + (nearest < 0.9 * value) * divisor
+
     def quotient(self, value: Node, divisor: int) -> Node:
         return value // divisor
 
     def at_least_one(self, value: Node) -> Node:
-        return self.record("maximum", value, 1)
+        return self.at_least(value, 1)
+
+    def at_least(self, value: Node, least: int) -> Node:
+        return self.record("maximum", value, least)
 
     def named(self, name: str, value: Node) -> Node:
         return value

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
-from inspect import signature
+from inspect import Parameter, signature
 from typing import TYPE_CHECKING, Any
 
 from hwscale.errors import ConfigError, nearest
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from torch import nn
 
 BUILDERS: dict[str, str] = {
+    "atomnet": "hwscale.nets.atomnet:AtomNet",
+    "mcunet": "hwscale.nets.mcunet:MCUNet",
+    "mobilenet_v1": "hwscale.nets.mobilenet_v1:MobileNetV1",
+    "mobilenet_v2": "hwscale.nets.mobilenet_v2:MobileNetV2",
     "phinet": "hwscale.nets.phinet:PhiNet",
     "xinet": "hwscale.nets.xinet:XiNet",
 }
@@ -52,8 +56,12 @@ def build_network(
         raise ConfigError(
             f"resolution={resolution} contradicts the input shape of {height}x{width} pixels: give only one of the two."
         )
-    legal = set(signature(network).parameters) - {"input_shape", "num_classes"}
+    given_apart = {"input_shape", "num_classes"}
+    parameters = signature(network).parameters.values()
+    legal = {p.name for p in parameters if p.kind is not Parameter.VAR_KEYWORD} - given_apart
+    # a constructor that takes any keyword knows its own names
+    checks_names = any(p.kind is Parameter.VAR_KEYWORD for p in parameters)
     for name in options:
-        if name not in legal:
+        if name in given_apart or (name not in legal and not checks_names):
             raise ConfigError(f"{family} has no hyperparameter or option {name!r}: {nearest(name, legal)}.")
     return network(input_shape=input_shape, num_classes=classes, **options)

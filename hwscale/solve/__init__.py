@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib import import_module
 
+from hwscale.chain_space import ChainSpace
 from hwscale.errors import ConfigError, nearest
 from hwscale.problem import Problem
 from hwscale.solve.solution import Solution
@@ -14,7 +15,13 @@ SOLVERS: dict[str, str] = {
     "table": "hwscale.solve.table",
     "exhaustive": "hwscale.solve.exhaustive",
     "nlp": "hwscale.solve.relaxed",
+    "labels": "hwscale.solve.labels",
+    "paths": "hwscale.solve.paths",
+    "milp": "hwscale.solve.milp",
 }
+LATTICE = ("quadtree", "table", "exhaustive", "nlp")
+CHAIN = ("labels", "paths", "milp", "exhaustive")
+"""Solvers for families of global multipliers, and for stage-wise ones."""
 TABLE_ROWS = 1_000_000
 """Up to here a complete table costs a fraction of a second and answers every later query in milliseconds."""
 LARGEST = {"table": 10_000_000, "exhaustive": 100_000_000}
@@ -24,12 +31,20 @@ LARGEST = {"table": 10_000_000, "exhaustive": 100_000_000}
 def solve(problem: Problem, solver: str = "auto") -> Solution | None:
     """The best candidate with its certificate, or None if nothing is feasible.
 
-    ``auto``: the complete table for small spaces, the quadtree for the rest. ConfigError on an unknown solver.
+    ``auto``: for stage-wise families label setting, or a look at every path where there are floors or targets; for the others the
+    complete table for small spaces, the quadtree for the rest. ConfigError on a solver that is unknown or of the other kind.
     """
-    if solver == "auto":
+    chains = isinstance(problem.space, ChainSpace)
+    if solver == "auto" and chains:
+        solver = "paths" if problem.floors or not problem.keeps_ties else "labels"
+    elif solver == "auto":
         solver = "table" if problem.space.size <= TABLE_ROWS else "quadtree"
     if str(solver) not in SOLVERS:
         raise ConfigError(f"unknown solver {solver!r}; {nearest(str(solver), ['auto', *SOLVERS])}")
+    usable = CHAIN if chains else LATTICE
+    if solver not in usable:
+        family = problem.space.domain.family
+        raise ConfigError(f"solver {solver} cannot search {family}; use auto, {', '.join(usable)}")
     if problem.space.size > LARGEST.get(solver, problem.space.size):
         raise ConfigError(
             f"solver {solver} takes at most {LARGEST[solver]:,} candidates, but the domain has {problem.space.size:,}; "

@@ -8,8 +8,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from hwscale.cost_model import CostArrays
+from hwscale.chain_space import ChainSpace
+from hwscale.cost_terms import CostArrays
 from hwscale.problem import Problem
+from hwscale.solve.paths import enumerate_all
 from hwscale.solve.solution import Incumbent, Solution, proven
 from hwscale.space import Group, Space
 
@@ -19,6 +21,8 @@ BLOCK = 1 << 19
 
 def solve(problem: Problem) -> Solution | None:
     """The best candidate of the whole space; None if nothing is feasible."""
+    if isinstance(problem.space, ChainSpace):
+        return enumerate_all(problem)
     return solve_many([problem])[0]
 
 
@@ -27,7 +31,7 @@ def solve_many(problems: Sequence[Problem]) -> list[Solution | None]:
     started = time.perf_counter()
     incumbents = [Incumbent(problem) for problem in problems]
     evaluations = 0
-    for group, root, alpha, box, costs in blocks(problems[0].space):
+    for group, root, alpha, box, costs in blocks(problems[0].lattice):
         evaluations += len(root)
         for problem, incumbent in zip(problems, incumbents, strict=True):
             feasible = np.flatnonzero(problem.within_limits(costs) & problem.above_floors(costs))

@@ -1,7 +1,8 @@
 """Why nothing fits: the limits that even the smallest configurations break, and the smallest budget that would do.
 
 The cheapest corner of a root (smallest alpha, lowest boxes) is cheapest in every metric at once, so the least inflation
-of all limits that admits anything is min over roots of max over limits of cost / limit, exactly.
+of all limits that admits anything is min over roots of max over limits of cost / limit, exactly. Stage-wise families: see
+`hwscale.solve.needs`.
 """
 
 from __future__ import annotations
@@ -10,8 +11,11 @@ from typing import Protocol
 
 import numpy as np
 
+from hwscale.candidate import Candidate
+from hwscale.chain_space import ChainSpace
 from hwscale.errors import ConfigError, InfeasibleError
-from hwscale.problem import Candidate, Problem, candidates
+from hwscale.problem import Problem, candidates
+from hwscale.solve.needs import chain_needs
 
 
 class Units(Protocol):
@@ -32,11 +36,9 @@ class Units(Protocol):
 
 def explain(problem: Problem, units: Units) -> InfeasibleError:
     """The error to raise where nothing meets ``problem.limits``."""
-    corners = _corners(problem)
     limits = dict(problem.limits)
-    alone = {name: min(corners, key=lambda c: c.metric(name)) for name in limits}
+    alone, closest = chain_needs(problem) if isinstance(problem.space, ChainSpace) else _needs(problem)
     broken = [name for name in limits if alone[name].metric(name) > limits[name]]
-    closest = min(corners, key=lambda c: max(c.metric(name) / limits[name] for name in limits))
     over = [name for name in limits if closest.metric(name) > limits[name]]
     budget = {units.limiting(name): units.quantity(name, max(closest.metric(name), limits[name])) for name in limits}
     if not over:  # where anything fits, the cheapest corner of its root does: the solver missed it
@@ -44,7 +46,7 @@ def explain(problem: Problem, units: Units) -> InfeasibleError:
     worst = max(broken or over, key=lambda name: (alone[name] if broken else closest).metric(name) / limits[name])
     smallest = alone[worst] if broken else closest
     needed, allowed = smallest.metric(worst), limits[worst]
-    knobs = ", ".join(f"{name}={value:g}" for name, value in smallest.hyperparameters.items())
+    knobs = ", ".join(f"{name}={_plain(value)}" for name, value in smallest.hyperparameters.items())
     family = problem.space.domain.family
     reason = "the smallest configuration" if broken else "no configuration meets all limits at once; the nearest one"
     together = ", ".join(f"{units.limiting(name)} {units.written(name, closest.metric(name))}" for name in limits)
@@ -58,11 +60,22 @@ def explain(problem: Problem, units: Units) -> InfeasibleError:
     )
 
 
+def _needs(problem: Problem) -> tuple[dict[str, Candidate], Candidate]:
+    """Per limit the cheapest candidate, and the one that inflates all limits least."""
+    corners = _corners(problem)
+    alone = {name: min(corners, key=lambda c: c.metric(name)) for name in problem.limits}
+    return alone, min(corners, key=lambda c: max(c.metric(name) / limit for name, limit in problem.limits.items()))
+
+
 def _corners(problem: Problem) -> list[Candidate]:
     found: list[Candidate] = []
-    for group in problem.space.groups:
+    for group in problem.lattice.groups:
         root = np.arange(len(group.roots))
         zero = np.zeros_like(root)
         box = tuple(zero for _ in group.box_shape)
         found += candidates(problem, group, root, zero, box, group.costs(root, zero, box))
     return found
+
+
+def _plain(value: object) -> str:
+    return value if isinstance(value, str) else f"{value:g}"

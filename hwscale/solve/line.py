@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from hwscale.cost_model import CostArrays
+from hwscale.cost_terms import CostArrays
 from hwscale.problem import Problem
 from hwscale.space import Group
 

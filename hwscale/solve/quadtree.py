@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from hwscale.cost_model import CostArrays
+from hwscale.cost_terms import CostArrays
 from hwscale.problem import Problem
 from hwscale.solve.line import Lines
 from hwscale.solve.solution import Incumbent, Solution, proven
@@ -71,7 +71,7 @@ class _Search:
         self.open: dict[int, _Boxes] = {}
 
     def run(self) -> None:
-        for at, group in enumerate(self.problem.space.groups):
+        for at, group in enumerate(self.problem.lattice.groups):
             roots = np.arange(len(group.roots))
             axes = len(group.box_shape)
             last = np.array(group.box_shape, np.int64).reshape(1, axes) - 1
@@ -88,7 +88,7 @@ class _Search:
             if not picked:
                 return
             for at, boxes in picked.items():
-                group = self.problem.space.groups[at]
+                group = self.problem.lattice.groups[at]
                 cells = np.prod(boxes.high - boxes.low + 1, axis=1, dtype=np.int64)
                 small = cells <= LEAF
                 if small.any():

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from hwscale.candidate import LatticePoint
 from hwscale.errors import ConfigError
 from hwscale.formulas.rounding import RELAXED
 from hwscale.problem import Problem, candidates
@@ -49,12 +50,12 @@ def solve(problem: Problem) -> Solution | None:
     started = time.perf_counter()
     tops = [
         top
-        for group in problem.space.groups
+        for group in problem.lattice.groups
         for root in range(len(group.roots))
         if (top := _smooth(problem, group, root))
     ]
     incumbent, lines = Incumbent(problem), Lines(problem)
-    for group in problem.space.groups:
+    for group in problem.lattice.groups:
         mine = [top for top in tops if top.group is group]
         if mine:
             _repair(problem, group, mine, incumbent, lines)
@@ -62,6 +63,7 @@ def solve(problem: Problem) -> Solution | None:
     if best is None:
         return None
     space = problem.space
+    assert isinstance(best, LatticePoint)
     own = [top for top in tops if top.group is best.group and top.root == best.root]
     certificate = Certificate(
         Status.FEASIBLE,

@@ -8,8 +8,9 @@ from enum import StrEnum
 
 import numpy as np
 
-from hwscale.cost_model import CostArrays
-from hwscale.problem import Candidate, Ints, Problem, candidates
+from hwscale.candidate import Candidate
+from hwscale.cost_terms import CostArrays, Ints
+from hwscale.problem import Problem, candidates
 from hwscale.space import Group
 
 TOLERANCE = 1e-9

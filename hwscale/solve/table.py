@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hwscale.cost_model import CostArrays
+from hwscale.cost_terms import CostArrays
 from hwscale.problem import Problem
 from hwscale.solve.solution import TOLERANCE, Incumbent, Solution, proven
 from hwscale.space import Group, Space
@@ -80,7 +80,7 @@ def solve(problem: Problem) -> Solution | None:
     """The best row of the complete table; None if nothing is feasible."""
     started = time.perf_counter()
     incumbent = Incumbent(problem)
-    for table in tables(problem.space):
+    for table in tables(problem.lattice):
         _search(problem, table, incumbent)
     best = incumbent.best()
     return None if best is None else proven(problem, best, "table", problem.space.size, 0, started)

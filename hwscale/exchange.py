@@ -1,0 +1,148 @@
+"""Where RAM and Flash bind, stage by stage, and which block exchange the numbers favour there.
+
+AtomNet's guidelines, computed instead of quoted: for the stage that holds the RAM peak and the one with the most Flash, every
+other block is tried with every published expansion and width, and the cheapest that keeps the MACs is reported.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hwscale.configuration import Configuration, configure
+from hwscale.formulas import find_family
+from hwscale.formulas.family import Hyperparameter
+from hwscale.ledger import NetworkRecord
+from hwscale.problem import FEMTO
+
+QUANTITIES = ("ram", "flash")
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """Another block in a stage, with the expansion and width that need least RAM (or Flash) at no fewer MACs, and no more of
+    the other memory if there are such.
+
+    ``change`` in bytes, MACs and seconds against the network as it is: "ram", "flash", "macs", and "latency" where rates are
+    known. ``favoured``: it needs less of the memory that binds and no more of the other.
+    """
+
+    block: str
+    values: Mapping[str, Any]
+    change: Mapping[str, float]
+    favoured: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Bottleneck:
+    """The stage that decides ``quantity`` ("ram" or "flash"): ``size_bytes`` there of ``total_bytes``; ``block`` it has now ("" where
+    the family has one kind), and the exchanges, the most favourable first."""
+
+    quantity: str
+    stage: str
+    size_bytes: int
+    total_bytes: int
+    block: str
+    exchanges: tuple[Exchange, ...]
+
+
+def bottlenecks(
+    configuration: Configuration, runtime: str, external_input: bool, fs_per_mac: Mapping[str, int]
+) -> tuple[Bottleneck, ...]:
+    """The RAM-bound and the Flash-bound stage of a network; ``fs_per_mac`` by operator kind, empty where unknown."""
+    record = configuration.record(runtime, external_input)
+    found = []
+    for quantity in QUANTITIES:
+        stage, size = _bound(record, quantity)
+        block = configuration.values.get(_named("block", stage) or "", "")
+        exchanges = sorted(
+            _exchanges(configuration, record, stage, quantity, runtime, external_input, fs_per_mac),
+            key=lambda exchange: (exchange.change[quantity], exchange.change.get("latency", 0), exchange.block),
+        )
+        found.append(Bottleneck(quantity, stage, size, _total(record, quantity), block, tuple(exchanges)))
+    return tuple(found)
+
+
+def _bound(record: NetworkRecord, quantity: str) -> tuple[str, int]:
+    """The stage that decides a quantity, and its bytes."""
+    sizes: dict[str, int] = {}
+    for op in record.ops:
+        stage = op.name.split(".")[0]
+        if quantity == "ram":
+            sizes[stage] = max(sizes.get(stage, 0), op.live_bytes)
+        else:
+            sizes[stage] = sizes.get(stage, 0) + op.flash_bytes
+    stage = max(sizes, key=lambda name: sizes[name])
+    return stage, sizes[stage]
+
+
+def _total(record: NetworkRecord, quantity: str) -> int:
+    return record.ram_bytes if quantity == "ram" else record.flash_bytes
+
+
+def _named(what: str, stage: str) -> str | None:
+    """ "block3" of stage "s3"."""
+    number = re.fullmatch(r"s(\d+)", stage)
+    return what + number[1] if number else None
+
+
+def _exchanges(
+    configuration: Configuration,
+    record: NetworkRecord,
+    stage: str,
+    quantity: str,
+    runtime: str,
+    external_input: bool,
+    fs_per_mac: Mapping[str, int],
+) -> Iterator[Exchange]:
+    hypers = {h.name: h for h in find_family(configuration.family).hyperparameters}
+    block = hypers.get(_named("block", stage) or "")
+    if block is None:
+        return
+    for kind in block.choices:
+        if kind == configuration.values[block.name]:
+            continue
+        tried = []
+        for values in _variants(hypers, stage, configuration):
+            changed = {**values, block.name: kind}
+            other = _changed(configuration, changed).record(runtime, external_input)
+            if other.macs >= record.macs:
+                grows = any(_total(other, q) > _total(record, q) for q in QUANTITIES if q != quantity)
+                tried.append((grows, _total(other, quantity), other.macs, changed, other))
+        if tried:
+            grows, *_, changed, other = min(tried, key=lambda one: one[:3])
+            change: dict[str, float] = {
+                "ram": other.ram_bytes - record.ram_bytes,
+                "flash": other.flash_bytes - record.flash_bytes,
+                "macs": other.macs - record.macs,
+            }
+            if fs_per_mac:
+                change["latency"] = (_latency_fs(other, fs_per_mac) - _latency_fs(record, fs_per_mac)) / FEMTO
+            yield Exchange(str(kind), changed, change, change[quantity] < 0 and not grows)
+
+
+def _variants(
+    hypers: Mapping[str, Hyperparameter], stage: str, configuration: Configuration
+) -> Iterator[dict[str, Any]]:
+    """Every expansion and width of the stage: those in the published domain, and its own."""
+    width, expand = _named("width", stage) or "", _named("expand", stage) or ""
+    expansions = sorted({e for h in hypers.values() if h.name.startswith("expand") for e in h.domain})
+    for w in sorted({*hypers[width].domain, configuration.values[width]}):
+        for e in sorted({*expansions, configuration.values[expand]}):
+            yield {width: w, expand: e}
+
+
+def _changed(configuration: Configuration, values: Mapping[str, Any]) -> Configuration:
+    return configure(
+        configuration.family,
+        {**configuration.values, **values},
+        input_shape=configuration.input_shape,
+        classes=configuration.classes,
+        in_channels=configuration.input_shape[0],
+    )
+
+
+def _latency_fs(record: NetworkRecord, fs_per_mac: Mapping[str, int]) -> int:
+    return sum(op.macs * fs_per_mac[op.kind] for op in record.ops if op.macs)
