@@ -92,6 +92,7 @@ class CostReport:
             "input_shape": list(self.configuration.input_shape),
             "classes": self.configuration.classes,
             "cost": asdict(self.cost),
+            "macc": self.macc,
             "evidence": dict(self.evidence),
             "usable": dict(self.usable),
             "peak_op": self.peak_op,

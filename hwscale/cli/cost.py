@@ -22,7 +22,10 @@ def command(
     input_buffer: arguments.InputBuffer = "counted",
     as_json: arguments.AsJson = False,
     explain: Annotated[
-        bool, typer.Option("--explain", help="Also every op, and the live tensors at the peak.")
+        bool, typer.Option("--explain", help="Also every op, the live tensors at the peak, and what binds where.")
+    ] = False,
+    macc: Annotated[
+        bool, typer.Option("--macc", help="Count MACs as X-CUBE-AI does: one more per output channel of an op.")
     ] = False,
 ) -> None:
     """Cost of one configuration; what is not fixed takes the family's default.
@@ -46,4 +49,4 @@ def command(
     else:
         from hwscale.cli.render import render_cost
 
-        render_cost(report, explain=explain)
+        render_cost(report, explain=explain, macc=macc)

@@ -44,7 +44,11 @@ def command(
     runtime: arguments.Runtime = "tensors",
     schedule: Annotated[str, typer.Option("--schedule", help="How the graph is executed: layer.")] = "layer",
     solver: Annotated[
-        str, typer.Option("--solver", help="auto, quadtree, table, exhaustive, nlp (not proven).")
+        str,
+        typer.Option(
+            "--solver",
+            help="auto, exhaustive, quadtree, table, nlp (not proven); stage-wise nets: labels, paths, milp.",
+        ),
     ] = "auto",
     verify: Annotated[
         str, typer.Option("--verify", help="torch: build and measure the answer; none: do not.")
@@ -60,7 +64,7 @@ def command(
     margin: Annotated[str, typer.Option("--margin", help="Share of RAM and Flash left free, e.g. 10%.")] = "0",
     as_json: arguments.AsJson = False,
     explain: Annotated[
-        bool, typer.Option("--explain", help="Live tensors at the peak, slack, the proof in words.")
+        bool, typer.Option("--explain", help="Live tensors at the peak, what binds where, slack, the proof in words.")
     ] = False,
     save: Annotated[
         str | None, typer.Option("--save", metavar="DIR", help="Write fit.json and weights.pt.", show_default=False)

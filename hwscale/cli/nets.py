@@ -38,10 +38,12 @@ def show_net(
                 "real": h.axis == "line",
                 "published": h.published and list(h.published),
                 "meaning": h.meaning,
+                **({"choices": list(h.choices)} if h.choices else {}),
             }
             for h in family.hyperparameters
         ],
         "options": [{"name": o.name, "default": o.default, "meaning": o.meaning} for o in family.options],
+        "presets": list(getattr(family, "presets", ())),
         "sources": list(family.sources),
     }
     if as_json:

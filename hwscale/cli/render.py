@@ -205,8 +205,8 @@ def _signed(name: str, change: float) -> str:
     return f"{'-' if change < 0 else '+'}{show(name, abs(change))}" if change else "as it is"
 
 
-def render_cost(report: CostReport, *, explain: bool) -> None:
-    """One configuration: totals, and with ``explain`` every op."""
+def render_cost(report: CostReport, *, explain: bool, macc: bool = False) -> None:
+    """One configuration: totals, and with ``explain`` every op; with ``macc`` MACs in X-CUBE-AI's convention."""
     console = _console()
     values = described(report.configuration)
     where = f" on {report.platform}" if report.platform else ""
@@ -219,11 +219,13 @@ def render_cost(report: CostReport, *, explain: bool) -> None:
         value = report.cost.quantity(name)
         if value is not None:
             table.add_row(label, show(name, value), _against(report, name), escape(report.evidence.get(name, "exact")))
+        if name == "macs" and macc:
+            table.add_row("MACC", format_count(report.macc), "", "exact: MACs + 1 per output channel of every op")
     table.add_row("params", format_count(report.cost.params), "", "exact")
     console.print(table)
     if explain:
         console.print()
-        _ops(console, report.ops)
+        _ops(console, report.ops, macc=macc)
         console.print()
         _live(console, report.peak_op, report.live)
         console.print()
@@ -238,14 +240,15 @@ def _against(report: CostReport, name: str) -> str:
     return f"{fits} {format_bytes(usable)}"
 
 
-def _ops(console: Console, ops: Sequence[OpRecord]) -> None:
+def _ops(console: Console, ops: Sequence[OpRecord], *, macc: bool) -> None:
     table = Table(box=None, padding=(0, 2), show_edge=False)
     table.add_column("op")
     table.add_column("kind")
-    for column in ("MACs", "weights", "live bytes"):
+    for column in ("MACC" if macc else "MACs", "weights", "Flash bytes", "live bytes"):
         table.add_column(column, justify="right")
     for op in ops:
-        table.add_row(op.name, op.kind, f"{op.macs:,}", f"{op.weights:,}", f"{op.live_bytes:,}")
+        macs = op.macc if macc else op.macs
+        table.add_row(op.name, op.kind, f"{macs:,}", f"{op.weights:,}", f"{op.flash_bytes:,}", f"{op.live_bytes:,}")
     console.print(table)
 
 
@@ -268,9 +271,9 @@ def render_family(shown: dict[str, Any]) -> None:
     table = Table(box=None, padding=(0, 2), show_edge=False)
     for column in ("hyperparameter", "default", "default domain", "published", "meaning"):
         table.add_column(column)
-    for h in shown["hyperparameters"]:
+    for names, h in _alike(shown["hyperparameters"]):
         published = "" if h["published"] is None else f"{h['published'][0]:g} to {h['published'][1]:g}"
-        table.add_row(h["name"], f"{h['default']:g}", _domain(h), published, escape(h["meaning"]))
+        table.add_row(names, _plain(h["default"]), _domain(h), published, escape(h["meaning"]))
     console.print(table)
     options = Table(box=None, padding=(0, 2), show_edge=False)
     for column in ("option", "default", "meaning"):
@@ -278,8 +281,33 @@ def render_family(shown: dict[str, Any]) -> None:
     for o in shown["options"]:
         options.add_row(o["name"], str(o["default"]), escape(o["meaning"]))
     console.print(options)
+    if shown["presets"]:
+        console.print(f"  presets: {', '.join(shown['presets'])}")
     for source in shown["sources"]:
         console.print(f"  source: {escape(source)}")
+
+
+def _alike(hyperparameters: Sequence[dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
+    """Blocks of a stage in one line where they differ in nothing but their number, and stages that differ in nothing but theirs."""
+    rows: list[tuple[list[str], dict[str, Any]]] = []
+    for h in hyperparameters:
+        same = [row for row in rows if _numberless(row[1]) == _numberless(h)] if "_" in h["name"].strip("_") else []
+        if same and h["name"] != "num_layers":
+            same[0][0].append(h["name"])
+        else:
+            rows.append(([h["name"]], {**h}))
+    for names, h in rows:
+        if len(names) > 1:
+            h["meaning"] = f"{h['meaning'].partition(' of block')[0]} of block b of stage s, as {names[0]}, {names[1]}"
+    return [(names[0] if len(names) == 1 else f"{names[0]} ... {names[-1]}", h) for names, h in rows]
+
+
+def _numberless(h: dict[str, Any]) -> tuple[Any, ...]:
+    return (re.sub(r"\d+", "", h["name"]), h["default"], tuple(h["domain"]))
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else f"{value:g}"
 
 
 def _domain(h: dict[str, Any]) -> str:
@@ -287,8 +315,8 @@ def _domain(h: dict[str, Any]) -> str:
     if h["real"]:
         return f"all reals {values[0]:g} to {values[1]:g}"
     if len(values) <= 4:
-        return ", ".join(f"{v:g}" for v in values)
-    return f"{values[0]:g}, {values[1]:g}, ... {values[-1]:g}"
+        return ", ".join(map(_plain, values))
+    return f"{_plain(values[0])}, {_plain(values[1])}, ... {_plain(values[-1])}"
 
 
 def render_platforms(platforms: Sequence[Platform]) -> None:
