@@ -16,12 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import baselines, cold, throughput, warm
+from benchmarks import baselines, cold, rivals, stagewise, throughput, warm
 from benchmarks.budgets import COUNT, SEED
 from benchmarks.report import Line, lines_table
 
 SCHEMA = "hwscale.bench/1"
-SECTIONS = ("cold", "warm", "throughput", "baselines")
+SECTIONS = ("cold", "warm", "stagewise", "throughput", "baselines", "rivals")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -38,6 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     timed: dict[str, Callable[[], list[Line]]] = {
         "cold": lambda: cold.measure(options.runs),
         "warm": lambda: warm.measure(options.budgets, options.seed),
+        "stagewise": lambda: stagewise.measure(options.budgets, options.seed),
         "throughput": throughput.measure,
     }
     for section, measure in timed.items():
@@ -50,6 +51,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         rows = baselines.measure(options.objective, options.budgets, options.seed)
         title = f"{baselines.SECTION}: phinet, objective {options.objective}, {len(rows[0].seconds)} budgets"
         print(f"\n{title}\n{baselines.rows_table(rows)}", flush=True)
+    beside: list[baselines.Row] = []
+    if "rivals" in chosen:
+        beside = rivals.measure()
+        title = f"{rivals.SECTION}, {len(beside[0].seconds)} budgets"
+        print(f"\n{title}\n{baselines.rows_table(beside)}", flush=True)
     missed = [line for line in lines if line.passed is False]
     judged = sum(line.passed is not None for line in lines)
     print(f"\n{judged - len(missed)} of {judged} bars met, in {time.perf_counter() - started:.0f} s")
@@ -62,6 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             "seed": options.seed,
             "lines": [line.to_dict() for line in lines],
             "baselines": {"objective": options.objective, "rows": [row.to_dict() for row in rows]},
+            "rivals": [row.to_dict() for row in beside],
         }
         with open(options.json, "w", encoding="utf-8") as file:
             json.dump(document, file, indent=2)

@@ -19,6 +19,8 @@ from benchmarks.baselines import share
 from benchmarks.budgets import FLASH_BYTES, LATENCY_S, RAM_BYTES, make_problem, random_limits
 from benchmarks.optimizers import BASELINES, Baseline, Search, differential_evolution
 from benchmarks.report import Line
+from benchmarks.rivals import asked
+from benchmarks.stagewise import FINE, FINE_LEAST_PATHS, limits, paper_limits, problems
 
 SMALL = {
     "num_layers": [7, 8],
@@ -98,3 +100,27 @@ def test_same_seed_same_search(problem: Problem) -> None:
 def test_a_bar_is_judged_from_its_side(value: float, at_least: bool, passed: bool) -> None:
     assert Line("", "", value, "s", 2.0, at_least).passed is passed
     assert Line("", "", value, "s").passed is None
+
+
+def test_stagewise_budgets_begin_with_the_papers_and_are_the_same_for_the_same_seed() -> None:
+    assert limits(20, 1)[:6] == paper_limits()
+    assert limits(20, 1) == limits(20, 1)
+    assert limits(8, 1) == limits(20, 1)[:8]
+    assert limits(20, 1) != limits(20, 2)
+
+
+def test_stagewise_spaces_are_as_large_as_claimed_and_their_budgets_can_be_met() -> None:
+    whole = problems("atomnet", limits(8, 1))
+    assert whole[0].space.size == 57_153_600
+    assert all(solve(problem) is not None for problem in whole)
+    assert problems("atomnet", paper_limits(), FINE)[0].space.size >= FINE_LEAST_PATHS
+
+
+def test_cp_sat_finds_what_label_setting_proves() -> None:
+    pytest.importorskip("ortools")
+    from benchmarks.cp_sat import solve_cp_sat
+
+    problem = asked()[-1]
+    proven = solve(problem)
+    assert proven is not None
+    assert solve_cp_sat(problem)[0] == proven.best.macs

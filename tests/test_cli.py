@@ -291,7 +291,7 @@ def test_a_reader_that_stops_early_sees_no_traceback(tmp_path: Path) -> None:
 
 # ---- what is not loaded ----------------------------------------------------------------------------------------------
 
-HEAVY = {"torch", "sympy", "scipy", "pulp"}
+HEAVY = {"torch", "sympy", "scipy", "pulp", "highspy", "ortools"}
 LIST_HEAVY = f"import sys; print(*sorted({HEAVY | {'numpy'}} & set(sys.modules)), file=sys.stderr)"
 
 
@@ -317,7 +317,7 @@ def test_help_loads_not_even_numpy(python: Any, arguments: tuple[str, ...]) -> N
     assert loaded(python, command(*arguments)) == set()
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", [*FAMILIES, "atomnet"])
 def test_fit_without_verification_loads_no_torch_sympy_scipy_or_pulp(python: Any, family: str) -> None:
     code = command("fit", "--platform", "stm32f746", "--net", family, "--verify", "none")
     assert loaded(python, code) & HEAVY == set()

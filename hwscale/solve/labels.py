@@ -24,9 +24,10 @@ from hwscale.solve.duals import Duals, Floats, Prices
 from hwscale.solve.solution import TOLERANCE, Incumbent, Solution, Status, proven
 
 BEAM = 400
-"""Labels per state in the first pass."""
-LABELS = 200_000
-"""Labels that the exact pass keeps per layer; what it drops beyond them stays in the bound, and the gap is printed."""
+"""Labels per state in the first pass, which only looks for a good incumbent."""
+LABELS = (20_000, 200_000)
+"""Labels per layer that the exact passes keep: the second is for what the first could not close. What that one drops stays in the
+bound, and the gap is printed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,19 +85,24 @@ def solve(problem: Problem) -> Solution | None:
     if problem.floors or not problem.keeps_ties:
         raise ConfigError("solver labels takes limits, not targets; use solver auto")
     started = time.perf_counter()
-    incumbent, nodes, left = Incumbent(problem), 0, -math.inf
+    incumbent, nodes = Incumbent(problem), 0
     chains = sorted(_chains(problem), key=lambda chain: -chain.bound)
-    for exact in (False, True):
+    # a bound on what may be left of each chain
+    rest = {id(chain): chain.bound for chain in chains}
+    for most in (None, *LABELS):
         for chain in chains:
             if chain.bound < incumbent.threshold:
                 break
-            ways, examined, dropped = _search(problem, chain, incumbent, exact)
+            if rest[id(chain)] < incumbent.threshold:
+                continue
+            ways, examined, dropped = _search(problem, chain, incumbent, most)
             nodes += examined
-            if exact:
-                left = max(left, dropped)
+            if most is not None:
+                rest[id(chain)] = dropped
             if ways is not None:
                 found = path(problem, chain.stack.group, chain.root, ways)
                 incumbent.offer(problem.score(found), found)
+    left = max(rest.values(), default=-math.inf)
     best = incumbent.best()
     if best is None:
         return None
@@ -155,7 +161,7 @@ def _least_value(problem: Problem, chain: Chain, threshold: float) -> float:
 
 
 def _search(
-    problem: Problem, chain: Chain, incumbent: Incumbent, exact: bool
+    problem: Problem, chain: Chain, incumbent: Incumbent, most: int | None
 ) -> tuple[tuple[int, ...] | None, int, float]:
     """The best path found, how many labels were examined, and a bound on the score of all that were dropped."""
     stack, at, prices = chain.stack, chain.at, chain.prices
@@ -189,11 +195,10 @@ def _search(
             earned[row, way],
             [*labels.trail, (row, ways[way])],
         )
-        if exact:
+        keep = BEAM * (1 + int(heads.max()))
+        if most is not None:
             labels = labels[undominated(labels.state, labels.value, labels.used, labels.ties)]
-            keep = LABELS
-        else:
-            keep = BEAM * (1 + int(heads.max()))
+            keep = most
         if len(labels.state) > keep:
             best = np.argpartition(-labels.promise, keep)
             lost = float(labels.promise[best[keep:]].max())
