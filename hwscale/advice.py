@@ -22,10 +22,11 @@ def warnings_for(
     macs: int,
     limits: Mapping[str, float],
     free_resolution: bool,
+    candidates: int,
 ) -> tuple[str, ...]:
     """Warnings on resolution, on hyperparameters outside their published range, and on RAM as the only budget.
 
-    ``free_resolution``: the user left it to hwscale. Thresholds: published MobileNetV1/V2, TinyNet and MCUNet sizes (1.0, 0.94,
+    ``free_resolution``: the user left it to hwscale. ``candidates`` of the domain: one cannot grow. Thresholds: published MobileNetV1/V2, TinyNet and MCUNet sizes (1.0, 0.94,
     0.90 of r_path on average), none of which use less than 96 px on ImageNet.
     """
     found = []
@@ -50,7 +51,7 @@ def warnings_for(
             found.append(
                 f"{hyper.name} = {value:g} lies outside published {family.name} networks ({low:g} to {high:g})"
             )
-    if set(limits) == {"ram"}:
+    if set(limits) == {"ram"} and candidates > 1:
         found.append(
             "RAM is the only budget: Flash and MACs are free to grow, so set a Flash, MACs or latency limit too"
         )

@@ -154,7 +154,9 @@ def fit(
         reserve=reserve,
         margin=share,
         certificate=solution.certificate,
-        warnings=warnings_for(FAMILIES[declared.family], goal, chosen, solution.best.macs, budget.limits, free),
+        warnings=warnings_for(
+            FAMILIES[declared.family], goal, chosen, solution.best.macs, budget.limits, free, space.size
+        ),
         restriction=RESTRICTION if goal.band else "",
         targets=ceilings.limits,
         problem=problem,

@@ -135,8 +135,10 @@ class Path(Candidate):
 
     def tie_order(self) -> tuple[Any, ...]:
         options = (repr(self.group.roots[self.root].branch[o.name]) for o in self.group.model.family.options)
+        model = self.group.model
+        linked = (self.group.axes[name][0] for name in model.family.linked(model.settings)[:1])
         # ways are numbered in the order of the hyperparameters they choose
-        return (self.latency_fs, self.ram_bytes, self.flash_bytes, 0, self.resolution, *self.ways, *options)
+        return (self.latency_fs, self.ram_bytes, self.flash_bytes, 0, self.resolution, *linked, *self.ways, *options)
 
     def wider(self) -> CostArrays | None:
         values, found = self.values, []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
@@ -52,6 +52,11 @@ class ChainModel(NetworkModel):
             raise ConfigError(f"{family.name} cannot be built: {reason}")
         self.links = family.links(settings)
         self.held = held_by(self.links)
+        for link, follower in pairwise(self.links):
+            if link.held_until and follower.place > 1:  # else the map that enters later is the held one, or is not
+                raise ValueError(
+                    f"{family.name}: {follower.name} follows {link.name}, whose map is held, and may be absent"
+                )
         self.base_flash = int(runtime.flash_bytes(0, 0))
 
     def graph(self, knobs: Mapping[str, Any], height: int, width: int) -> tuple[Graph, Structure]:

@@ -181,6 +181,10 @@ def _axes(family: StagewiseFamily, settings: Settings, domain: Domain) -> Iterat
         yield axes
         return
     common = [value for value in axes[linked[0]] if all(value in axes[name] for name in linked)]
+    if not common:
+        raise ConfigError(
+            f"{linked[0]} to {linked[-1]} must share one value here, but their domains have none in common"
+        )
     seen = set()
     for value in common:
         channels = tuple(

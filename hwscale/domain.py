@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -12,6 +11,7 @@ from typing import Any
 from hwscale.errors import ConfigError, nearest
 from hwscale.formulas import find_family
 from hwscale.formulas.family import Hyperparameter, Option
+from hwscale.stage_names import spread, stems
 
 MAX_STEPS = 1_000_000
 LARGEST_SIDE = 8192
@@ -70,15 +70,16 @@ def make_domain(
     family = member.name
     names = {h.name: h for h in member.hyperparameters}
     options = {o.name: o for o in member.options}
-    fix, domain, preset = _started(member, dict(fix or {}), dict(domain or {}), input_shape is not None)
+    known = {h.name: h.default for h in member.hyperparameters} if defaults else {}
+    fix, domain, preset = _started(member, dict(fix or {}), dict(domain or {}), known, input_shape is not None)
     if classes is None:
         classes = fix.pop("classes", 10) if preset else 10
     if preset:
         fix.pop("classes", None)
     for name in [*fix, *domain]:
         if name not in names and name not in options:
-            offered = [*names, *options, *(("preset",) if _presets(member) else ())]
-            raise ConfigError(f"{family} has no hyperparameter {name!r}; {nearest(name, offered)}")
+            others = [*options, *(("preset",) if _presets(member) else ())]
+            raise ConfigError(f"{family} has no hyperparameter {name!r}; {_offered(name, names, others)}")
     both = sorted(set(fix) & set(domain))
     if both:
         raise ConfigError(f"{both[0]!r} is both fixed and given a domain; drop one of the two")
@@ -113,47 +114,35 @@ def _presets(member: Any) -> Mapping[str, Mapping[str, Any]]:
 
 
 def _started(
-    member: Any, fix: dict[str, Any], domain: dict[str, Any], shaped: bool
+    member: Any, fix: dict[str, Any], domain: dict[str, Any], defaults: Mapping[str, Any], shaped: bool
 ) -> tuple[dict[str, Any], dict[str, Any], str | None]:
     """``fix`` and ``domain`` with names of stages written out and a preset's values beneath them, and the preset's name."""
     if "preset" in domain:
         raise ConfigError("preset takes one name; write --fix preset=NAME")
     preset = fix.pop("preset", None)
-    names = [h.name for h in member.hyperparameters]
-    for given in (fix, domain):
-        # the longest first: kernel2 is nearer to kernel2_1 than kernel is
-        for stem in sorted((name for name in given if name not in names), key=len, reverse=True):
-            several = [name for name in names if re.fullmatch(rf"{re.escape(stem)}_?\d+(_\d+)?", name)]
-            if several:
-                value = given.pop(stem)
-                each = _one_each(stem, value, several) if given is fix else dict.fromkeys(several, value)
-                given.update({name: one for name, one in each.items() if name not in fix and name not in domain})
-    if preset is None:
-        return fix, domain, None
     known = _presets(member)
-    if preset not in known:
+    if preset is not None and (not isinstance(preset, str) or preset not in known):
         raise ConfigError(
             f"{member.name} has no preset {preset!r}; {nearest(str(preset), list(known))}"
             if known
             else f"{member.name} has no presets; drop preset = {preset!r}"
         )
-    start = {name: value for name, value in known[preset].items() if name not in domain}
-    if shaped:
-        start.pop("resolution", None)
+    start = known[preset] if preset is not None else {}
+    fix, domain = spread([h.name for h in member.hyperparameters], fix, domain, {**defaults, **start})
+    if preset is None:
+        return fix, domain, None
+    left_out = {*domain, *(("resolution",) if shaped else ())}
     pinned = {h.name: h.default for h in member.hyperparameters if h.axis == "stage" and h.name not in domain}
-    return {**pinned, **start, **fix}, domain, str(preset)
+    return {**pinned, **{n: value for n, value in start.items() if n not in left_out}, **fix}, domain, preset
 
 
-def _one_each(stem: str, value: Any, several: list[str]) -> dict[str, Any]:
-    """A value for each name: one for all, or a list with one each; blocks of a stage may be fewer than it can hold."""
-    parts = value.split(",") if isinstance(value, str) else value
-    if not isinstance(parts, list | tuple) or (isinstance(value, str) and len(parts) == 1):
-        return dict.fromkeys(several, value)
-    if len(parts) != len(several) and not (stem[-1].isdigit() and len(parts) < len(several)):
-        raise ConfigError(
-            f"{stem} got {len(parts)} values; give one, or one each of {several[0]} to {several[-1]} ({len(several)})"
-        )
-    return dict(zip(several, parts, strict=False))
+def _offered(name: str, names: Mapping[str, Any], others: Sequence[str]) -> str:
+    """What may be written instead of ``name``: groups instead of all their members."""
+    from difflib import get_close_matches
+
+    groups = [*stems([*names]), *others]
+    member = get_close_matches(name, names, n=1, cutoff=0.8) if any(c.isdigit() for c in name) else []
+    return f"did you mean {member[0]!r}? Allowed: {', '.join(sorted(groups))}" if member else nearest(name, groups)
 
 
 def _input_size(
@@ -205,6 +194,8 @@ def _several(name: str, given: Any) -> list[Any]:
 
 def _parse_text(hyper: Hyperparameter, text: str) -> Interval | tuple[Any, ...]:
     parts = text.split(":")
+    if len(parts) > 1 and any(isinstance(choice, str) for choice in hyper.choices):
+        raise ConfigError(f"domain {hyper.name}={text}: words have no range; write some of {','.join(hyper.choices)}")
     if len(parts) == 1:
         return _listed(hyper, [part for part in text.split(",") if part.strip()])
     if len(parts) == 3:
@@ -247,9 +238,17 @@ def _listed(hyper: Hyperparameter, values: Sequence[Any]) -> tuple[Any, ...]:
 def _chosen(name: str, choices: tuple[Any, ...], given: Any) -> Any:
     """The one of ``choices`` that ``given`` means."""
     for choice in choices:
-        if not isinstance(given, bool) and str(given).strip().lower() == str(choice):
+        same = str(given).strip().lower() == str(choice)
+        if not isinstance(given, bool) and (same or _number(given) == choice):
             return choice
     raise ConfigError(f"{name} = {given}: it must be one of {', '.join(map(str, choices))}")
+
+
+def _number(given: Any) -> float | None:
+    try:
+        return float(given)
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def _value(hyper: Hyperparameter, given: Any) -> Any:
@@ -303,9 +302,11 @@ def parse_option(option: Option, given: Any) -> Any:
             return words[str(given).strip().lower()]
         raise ConfigError(f"{option.name} = {given!r}: it must be true or false")
     if isinstance(default, tuple):
+        if isinstance(given, str) and given.strip().lower() in ("none", "()", "[]"):
+            return ()
         parts = given.replace("+", ",").split(",") if isinstance(given, str) else given
         try:
-            return tuple(_whole(option.name, part, 0) for part in parts if str(part).strip())
+            return tuple(_whole(option.name, part, option.least) for part in parts if str(part).strip())
         except TypeError:
             raise ConfigError(
                 f"{option.name} = {given!r}: it must be a list of whole numbers, for example 5,7"

@@ -85,7 +85,11 @@ class Objective:
     def turning_points(self, resolution: Any) -> Any:
         """The metric up to which the score rises: dJ/dlnM = 1 + c/2 ln(r / r_path(M)) = 0."""
         sides = np.asarray(resolution, np.float64)
-        turn = 1e8 * (sides / self.r0 * math.exp(2 / self.c)) ** 4 if self.c else np.full(np.shape(sides), NO_TURN)
+        turn = np.full(np.shape(sides), NO_TURN)
+        if self.c:
+            # in logarithms: for a small c the point lies beyond every float
+            logs = np.log(1e8) + 4 * (np.log(sides / self.r0) + 2 / self.c)
+            turn = np.exp(np.minimum(logs, np.log(NO_TURN)))
         return np.minimum(np.minimum(turn, NO_TURN), self._cap(sides))
 
     def within_band(self, metric: int, resolution: float) -> bool:

@@ -23,6 +23,16 @@ LONGEST_FS = 2**60
 """Latencies are exact up to here, 1152 s per operator kind."""
 
 Ints = npt.NDArray[np.int64]
+
+
+def saturated_fs(macs: Ints, fs_per_mac: int) -> Ints:
+    """Latency of one operator kind [fs], at most `LONGEST_FS`: no sum over the handful of kinds can wrap, and every limit, which
+    lies below, is broken."""
+    return np.where(
+        macs > LONGEST_FS // fs_per_mac, LONGEST_FS, np.minimum(macs, LONGEST_FS // fs_per_mac) * fs_per_mac
+    )
+
+
 Floats = npt.NDArray[np.float64]
 
 
@@ -69,9 +79,7 @@ class Problem:
         total = np.zeros(len(costs.macs), np.int64)
         if self.fs_per_mac:
             for kind, macs in costs.macs_by_kind.items():
-                rate = self.fs_per_mac[kind]
-                # saturated, so that no sum over the handful of kinds can wrap; limits lie below LONGEST_FS
-                total += np.minimum(macs, LONGEST_FS // rate) * rate
+                total += saturated_fs(macs, self.fs_per_mac[kind])
         return total
 
     def within_limits(self, costs: CostArrays) -> npt.NDArray[np.bool_]:

@@ -5,10 +5,20 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import numpy as np
 import pytest
+from toy_families import Toy
 
 import hwscale
-from hwscale.objectives import Objective
+from hwscale.candidate import Path
+from hwscale.chain_model import ChainModel
+from hwscale.chain_space import ChainGroup, ChainSpace
+from hwscale.domain import make_domain
+from hwscale.formulas.family import Settings
+from hwscale.objectives import NO_TURN, Objective, find_objective
+from hwscale.problem import LONGEST_FS, saturated_fs
+from hwscale.runtimes import find_runtime
+from hwscale.space import make_space
 
 KIB = 1024
 
@@ -139,3 +149,30 @@ def test_a_limit_far_above_every_candidate_is_no_limit() -> None:
 def test_the_tiniest_latency_limit_is_infeasible() -> None:
     with pytest.raises(hwscale.InfeasibleError):
         fit("phinet", "stm32h743", limits={"latency": "1e-8 ns"})
+
+
+def test_a_balanced_objective_with_a_tiny_c_turns_beyond_every_network() -> None:
+    assert find_objective("balanced:c=0.01").turning_points(96.0) == NO_TURN  # and warns of no overflow
+
+
+def test_a_latency_past_what_is_exact_breaks_every_limit() -> None:
+    macs = np.array([1, LONGEST_FS // 7, LONGEST_FS // 7 + 1, 2**62])
+    assert saturated_fs(macs, 7).tolist() == [7, LONGEST_FS // 7 * 7, LONGEST_FS, LONGEST_FS]
+
+
+def test_with_one_width_for_all_the_smaller_multiplier_wins_a_tie() -> None:
+    rank = [Path(1, 1, 1, 1, 0, group, 0, (0,)).tie_order() for group in _uniform_groups()]
+    assert rank == sorted(rank)
+    assert len(set(rank)) == len(rank) > 1
+
+
+def _uniform_groups() -> list[ChainGroup]:
+    space = make_space(make_domain("mcunet", {"uniform_width": True, "resolution": 96}), "tensors")
+    assert isinstance(space, ChainSpace)
+    return sorted(space.groups, key=lambda group: group.axes["width0"])
+
+
+def test_a_held_map_that_an_absent_block_would_follow_is_refused() -> None:
+    toy = Toy((1, 1, 1, 1), ((8,), (8,), (8,), (8,)), held={1: 3}, optional=(1, 2))
+    with pytest.raises(ValueError, match="is held"):
+        ChainModel(toy, Settings((), 3, 10), find_runtime("tensors"), False)

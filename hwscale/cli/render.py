@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
@@ -18,6 +18,7 @@ from hwscale.ledger import OpRecord
 from hwscale.platform import Platform
 from hwscale.result import CostReport, Fit, described
 from hwscale.runtimes import RUNTIMES
+from hwscale.stage_names import gathered
 from hwscale.units import format_bytes, format_count
 from hwscale.verification import Verification
 
@@ -36,7 +37,13 @@ def render_fit(fit: Fit, *, explain: bool) -> None:
     console = _console()
     where = f" on {fit.platform}" if fit.platform else ""
     console.print(f"[bold]{fit.family}[/bold]{where}, runtime {fit.runtime}, objective {fit.objective}")
-    console.print("  " + "  ".join(f"{name}=[bold]{value}[/bold]" for name, value in gathered(fit.hyperparameters)))
+    console.print(
+        "  "
+        + "  ".join(
+            f"{name}=[bold]{value}[/bold]"
+            for name, value in gathered(fit.hyperparameters, fit.configuration.hyperparameters)
+        )
+    )
     channels, height, width = fit.input_shape
     console.print(f"  input {channels}x{height}x{width}, {fit.configuration.classes} classes")
     console.print(_cost_table(fit))
@@ -63,7 +70,7 @@ def render_fit(fit: Fit, *, explain: bool) -> None:
 def _neighbours(console: Console, fit: Fit) -> None:
     """What one step in resolution would give; an answer outside published practice is best judged beside them."""
     for other in fit.neighbours():
-        knobs = "  ".join(f"{name}={value}" for name, value in gathered(other.hyperparameters))
+        knobs = "  ".join(f"{name}={value}" for name, value in gathered(other.hyperparameters, other.hyperparameters))
         score = f"{fit.objective} {other.objective - fit.certificate.objective:+.4g}"
         console.print(
             f"  neighbour: {knobs}: {format_count(other.macs)} MACs, RAM {format_bytes(other.ram_bytes)}, {score}"
@@ -170,18 +177,6 @@ def _live(console: Console, peak_op: str, live: Sequence[LiveTensor]) -> None:
     console.print(table)
 
 
-def gathered(values: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Values of several stages or blocks under one name, as the command line takes them: width=16,32,48."""
-    groups: dict[str, list[str]] = {}
-    blocks = {name.rstrip("0123456789_") for name in values if re.fullmatch(r"[a-z]+\d+_\d+", name)}
-    for name, value in values.items():
-        block, stage = re.fullmatch(r"([a-z]+\d+)_\d+", name), re.fullmatch(r"([a-z]+)\d+", name)
-        key = block[1] if block else stage[1] if stage and stage[1] not in blocks else name
-        text = "+".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
-        groups.setdefault(key, []).append(text)
-    return [(name, ",".join(texts)) for name, texts in groups.items()]
-
-
 def _many(count: int) -> str:
     return f"{count:,}" if count < 10**15 else f"{count:.3g}"
 
@@ -211,7 +206,9 @@ def render_cost(report: CostReport, *, explain: bool, macc: bool = False) -> Non
     values = described(report.configuration)
     where = f" on {report.platform}" if report.platform else ""
     console.print(f"[bold]{report.configuration.family}[/bold]{where}, runtime {report.runtime}")
-    console.print("  " + "  ".join(f"{name}={value}" for name, value in gathered(values)))
+    console.print(
+        "  " + "  ".join(f"{name}={value}" for name, value in gathered(values, report.configuration.hyperparameters))
+    )
     channels, height, width = report.configuration.input_shape
     console.print(f"  input {channels}x{height}x{width}, {report.configuration.classes} classes")
     table = Table(box=None, padding=(0, 2), show_edge=False, show_header=False)

@@ -85,7 +85,7 @@ class AtomNet:
     )  # fmt: skip
     options: tuple[Option, ...] = (
         Option("kernel", 3, "side of every depthwise kernel", choices=(1, 3, 5, 7, 9, 11)),
-        Option("se_stages", (4, 5), "stages whose blocks carry squeeze and excitation"),
+        Option("se_stages", (4, 5), "stages whose blocks carry squeeze and excitation; none for no SE"),
         Option("se_reduction", 4, "channels of the SE bottleneck: a quarter"),
         Option("se_placement", "depthwise", "SE on the depthwise or on the expanded output of ConvNext", choices=("depthwise", "expanded")),
         Option("residual", "convnext", "blocks that add their input: convnext (and mbconv), all, none", choices=("convnext", "all", "none")),

@@ -43,13 +43,14 @@ class Hyperparameter:
 @dataclass(frozen=True, slots=True)
 class Option:
     """A switch of the reference implementation; ``default`` fixes its type, ``largest`` bounds a number, ``choices`` are all
-    the words there are. ``built`` is False for one that only says how to search."""
+    the words there are, ``least`` the smallest entry of a list. ``built`` is False for one that only says how to search."""
 
     name: str
     default: Any
     meaning: str
     largest: float = 1000
     choices: tuple[Any, ...] = ()
+    least: int = 0
     built: bool = True
 
 

@@ -64,7 +64,9 @@ class MCUNet:
         *(hyper for s in _BLOCKS for hyper in _stage(s)),
     )  # fmt: skip
     options: tuple[Option, ...] = (
-        Option("base_widths", (32, 16, 24, 40, 80, 96, 192, 320), "channels of stem, first block and stages 2 to 7"),
+        Option(
+            "base_widths", (32, 16, 24, 40, 80, 96, 192, 320), "channels of stem, first block and stages 2 to 7", least=1
+        ),
         Option("mix_channels", 0, "channels of a 1x1 convolution before the pool; 0: none", largest=4096),
         Option("uniform_width", False, "search: one width multiplier for the whole network", built=False),
         Option("include_top", True, "average pool and classifier"),
@@ -94,8 +96,8 @@ class MCUNet:
 
     def refuse(self, settings: Settings) -> str | None:
         widths = settings["base_widths"]
-        if len(widths) != 8 or min(widths) < 1:
-            return f"base_widths has {len(widths)} entries; it needs 8 of at least 1: stem, first block, stages 2 to 7"
+        if len(widths) != 8:
+            return f"base_widths has {len(widths)} entries; it needs 8: stem, first block, stages 2 to 7"
         return None
 
     def linked(self, settings: Settings) -> tuple[str, ...]:

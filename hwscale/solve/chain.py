@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from hwscale.chain_model import Layer
 from hwscale.chain_space import ChainGroup
-from hwscale.problem import LONGEST_FS, Problem
+from hwscale.problem import LONGEST_FS, Problem, saturated_fs
 
 Ints = npt.NDArray[np.int64]
 UNLIMITED = 2**61
@@ -46,7 +46,9 @@ class Stack:
 def stacks(problem: Problem) -> Iterator[Stack]:
     """All roots of a problem: below the turning point, and above it where a network can get there."""
     for group in problem.chains.groups:
-        peaks = [_whole(peak) for peak in np.atleast_1d(problem.objective.turning_points(np.array(group.resolutions)))]
+        peaks = [
+            whole_peak(peak) for peak in np.atleast_1d(problem.objective.turning_points(np.array(group.resolutions)))
+        ]
         priced = [costs(problem, layer) for layer in group.layers]
         most = sum(cost[problem.objective.metric].max(axis=(1, 2)) for cost in priced)
         below = tuple(range(len(group.roots)))
@@ -102,8 +104,7 @@ def costs(problem: Problem, layer: Layer) -> dict[str, Ints]:
     latency = np.zeros(layer.ram.shape, np.int64)
     if problem.fs_per_mac:
         for kind, macs in layer.kinds.items():
-            rate = problem.fs_per_mac[kind]
-            latency += np.minimum(macs, LONGEST_FS // rate) * rate
+            latency += saturated_fs(macs, problem.fs_per_mac[kind])
     return {
         "ram": layer.ram,
         "flash": np.broadcast_to(layer.flash, layer.ram.shape),
@@ -113,5 +114,6 @@ def costs(problem: Problem, layer: Layer) -> dict[str, Ints]:
     }
 
 
-def _whole(peak: Any) -> int:
+def whole_peak(peak: Any) -> int:
+    """The largest whole metric not past a turning point."""
     return math.floor(min(float(peak), float(UNLIMITED)))

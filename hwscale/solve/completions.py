@@ -78,7 +78,8 @@ def _longer(stack: Stack, tail: Completions) -> Completions:
         np.minimum(joined(stack.latency[at], tail.latency), LONGEST_FS),
         ram.reshape(-1, *shape),
         joined(stack.flash[at], tail.flash),
-        joined(stack.resources[at], tail.used),
+        # past any limit it need not be exact, and must not wrap
+        np.minimum(joined(stack.resources[at], tail.used), LONGEST_FS),
         allowed.reshape(-1, *shape),
         (heads.shape[1], *tail.radix),
     )

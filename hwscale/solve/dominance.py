@@ -2,8 +2,8 @@
 
 A label goes if another has a larger value and uses no more of anything. Uses fall into a grid of cells; a running maximum over the
 grid gives, for every cell, the largest value in cells strictly below it in every use. What dominates from within the same row
-of cells is overlooked, which costs time and never an answer. Where values are equal the tie order must not suffer, so only a
-label equal in every respect goes, if it comes later.
+of cells is overlooked, which costs time and never an answer. Where values are equal the tie order must not suffer: a label
+only goes if the one that the tie order puts first uses no more, and stays first whatever follows.
 """
 
 from __future__ import annotations
@@ -18,16 +18,25 @@ CELLS = 400_000
 
 def undominated(state: Ints, value: Ints, used: Ints, ties: Ints) -> Ints:
     """Rows to keep, ascending; ``used`` (kinds, n), ``ties`` (3, n). Rows come in the order that breaks ties."""
-    rows = _distinct(state, value, used, ties)
+    rows = _foremost(state, value, used, ties)
     return rows[~_beaten(state[rows], value[rows], used[:, rows])]
 
 
-def _distinct(state: Ints, value: Ints, used: Ints, ties: Ints) -> Ints:
-    """The first of every set of equal rows."""
-    keys = np.stack([state, value, *used, *ties])
-    order = np.lexsort((np.arange(len(state)), *keys[::-1]))
-    fresh = np.append(True, (np.diff(keys[:, order], axis=1) != 0).any(axis=0))
-    return np.sort(order[fresh[: len(order)]])
+def _foremost(state: Ints, value: Ints, used: Ints, ties: Ints) -> Ints:
+    """Rows without those that tie in state and value with a row that is ahead of them in everything.
+
+    Latency and Flash add up along the path and RAM is a maximum: less latency stays less, less RAM may become equal RAM.
+    """
+    if not len(state):
+        return np.arange(0)
+    latency, ram, flash = ties
+    order = np.lexsort((np.arange(len(state)), flash, ram, latency, value, state))
+    fresh = np.append(True, (np.diff(state[order]) != 0) | (np.diff(value[order]) != 0))
+    first = order[np.flatnonzero(fresh)[np.cumsum(fresh) - 1]]
+    behind = (used[:, first] <= used[:, order]).all(axis=0) & ~fresh
+    ahead = (flash[first] < flash[order]) | ((flash[first] == flash[order]) & (first < order))
+    settled = (latency[first] < latency[order]) | ((ram[first] <= ram[order]) & ahead)
+    return np.sort(order[~(behind & settled)])
 
 
 def _beaten(state: Ints, value: Ints, used: Ints) -> npt.NDArray[np.bool_]:

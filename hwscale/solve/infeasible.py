@@ -16,6 +16,7 @@ from hwscale.chain_space import ChainSpace
 from hwscale.errors import ConfigError, InfeasibleError
 from hwscale.problem import Problem, candidates
 from hwscale.solve.needs import chain_needs
+from hwscale.stage_names import gathered
 
 
 class Units(Protocol):
@@ -46,12 +47,17 @@ def explain(problem: Problem, units: Units) -> InfeasibleError:
     worst = max(broken or over, key=lambda name: (alone[name] if broken else closest).metric(name) / limits[name])
     smallest = alone[worst] if broken else closest
     needed, allowed = smallest.metric(worst), limits[worst]
-    knobs = ", ".join(f"{name}={_plain(value)}" for name, value in smallest.hyperparameters.items())
+    hyperparameters = smallest.hyperparameters
+    knobs = ", ".join(f"{name}={value}" for name, value in gathered(hyperparameters, hyperparameters))
     family = problem.space.domain.family
     reason = "the smallest configuration" if broken else "no configuration meets all limits at once; the nearest one"
+    preset = problem.space.domain.preset if problem.space.size == 1 else None
     together = ", ".join(f"{units.limiting(name)} {units.written(name, closest.metric(name))}" for name in limits)
     return InfeasibleError(
-        f"no {family} in the domain fits {units.limiting(worst)} {units.show(worst, allowed)}: {reason} ({knobs}) needs "
+        f"{preset} does not fit {units.limiting(worst)} {units.show(worst, allowed)}: it needs {units.show(worst, needed)}, "
+        f"{units.show(worst, needed - allowed)} more; the smallest budget that fits: {together}"
+        if preset
+        else f"no {family} in the domain fits {units.limiting(worst)} {units.show(worst, allowed)}: {reason} ({knobs}) needs "
         f"{units.show(worst, needed)}, {units.show(worst, needed - allowed)} more; the smallest budget that fits: {together}",
         limit=units.limiting(worst),
         needed=units.quantity(worst, needed),
@@ -75,7 +81,3 @@ def _corners(problem: Problem) -> list[Candidate]:
         box = tuple(zero for _ in group.box_shape)
         found += candidates(problem, group, root, zero, box, group.costs(root, zero, box))
     return found
-
-
-def _plain(value: object) -> str:
-    return value if isinstance(value, str) else f"{value:g}"

@@ -12,22 +12,42 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from hwscale.errors import ConfigError
 from hwscale.problem import LONGEST_FS, Problem, path
-from hwscale.solve.chain import Ints, Stack, stacks
+from hwscale.solve.chain import Ints, Stack, stacks, whole_peak
 from hwscale.solve.completions import Completions, Middle, join, tabulate
 from hwscale.solve.dominance import undominated
 from hwscale.solve.duals import Duals, Floats, Prices
-from hwscale.solve.solution import TOLERANCE, Incumbent, Solution, Status, proven
+from hwscale.solve.solution import Incumbent, Solution, Status, proven
 
+ULPS = 1e-14
+"""Relative difference between scores of one metric: vector and scalar logarithms differ by a few units in the last place."""
 BEAM = 400
 """Labels per state in the first pass, which only looks for a good incumbent."""
+CELLS = 1 << 20
+"""Labels times ways looked at in one go."""
+WORK = 6_000_000
+"""Labels that the exact passes examine in all before they narrow to a beam: a few seconds."""
 LABELS = (20_000, 200_000)
 """Labels per layer that the exact passes keep: the second is for what the first could not close. What that one drops stays in the
 bound, and the gap is printed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """The values that paths can have at all: ``base`` and whole multiples of ``width`` around it (0: only ``base``)."""
+
+    base: int
+    width: int
+
+    def floor(self, value: Any) -> Any:
+        """The largest of them not above ``value``."""
+        width = max(self.width, 1)
+        return self.base + np.floor((value - self.base) / width) * width
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +59,7 @@ class Chain:
     prices: Prices
     least: list[Floats]
     table: Completions
+    steps: Steps
     bound: float
 
     @property
@@ -71,6 +92,13 @@ class _Labels:
             trail,
         )
 
+    def best(self, keep: int) -> tuple[_Labels, float]:
+        """The ``keep`` most promising labels, in their order, and the largest promise among the others (-inf: none)."""
+        if len(self.state) <= keep:
+            return self, -math.inf
+        order = np.argpartition(-self.promise, keep)
+        return self[np.sort(order[:keep])], float(self.promise[order[keep:]].max())
+
     def ways(self, row: int) -> tuple[int, ...]:
         """The path that ended in a label."""
         found = []
@@ -85,31 +113,41 @@ def solve(problem: Problem) -> Solution | None:
     if problem.floors or not problem.keeps_ties:
         raise ConfigError("solver labels takes limits, not targets; use solver auto")
     started = time.perf_counter()
-    incumbent, nodes = Incumbent(problem), 0
+    incumbent, nodes, spent = Incumbent(problem), 0, 0
     chains = sorted(_chains(problem), key=lambda chain: -chain.bound)
     # a bound on what may be left of each chain
     rest = {id(chain): chain.bound for chain in chains}
     for most in (None, *LABELS):
-        for chain in chains:
+        for n, chain in enumerate(chains):
             if chain.bound < incumbent.threshold:
                 break
-            if rest[id(chain)] < incumbent.threshold:
+            closed = rest[id(chain)] < incumbent.threshold
+            # what is left can only tie: the wide pass is not for that
+            ties = most == LABELS[-1] and rest[id(chain)] <= incumbent.score
+            if closed or ties:
                 continue
-            ways, examined, dropped = _search(problem, chain, incumbent, most)
+            still = sum(other.bound >= incumbent.threshold for other in chains[n:])
+            ways, examined, dropped = _search(problem, chain, incumbent, most, (WORK - spent) // still)
             nodes += examined
             if most is not None:
-                rest[id(chain)] = dropped
+                spent += examined
+                rest[id(chain)] = min(dropped, rest[id(chain)])
             if ways is not None:
                 found = path(problem, chain.stack.group, chain.root, ways)
                 incumbent.offer(problem.score(found), found)
     left = max(rest.values(), default=-math.inf)
     best = incumbent.best()
     if best is None:
+        if left > -math.inf:
+            raise ConfigError(
+                f"no network was found, but {problem.space.size:.3g} candidates are too many to prove that there is none; "
+                "narrow the domain"
+            )
         return None
     arcs = sum(len(g.roots) * int((layer.heads >= 0).sum()) for g in problem.chains.groups for layer in g.layers)
     solution = proven(problem, best, "labels", arcs, nodes, started)
     score = solution.certificate.objective
-    if left <= score + TOLERANCE * max(1.0, abs(score)):
+    if left <= score + ULPS * max(1.0, abs(score)):
         return solution
     return replace(
         solution, certificate=replace(solution.certificate, status=Status.FEASIBLE, bound=left, gap=left - score)
@@ -126,26 +164,40 @@ def _chains(problem: Problem) -> list[Chain]:
         table = tabulate(stack)
         for at, root in enumerate(stack.roots):
             if np.isfinite(prices.bound[at]) and (least[0][:, at, 0] <= stack.limits[:, at]).all():
-                mine = Prices(prices.price[:, at], prices.bound[at : at + 1], [e[at] for e in prices.earnings])
-                bound = _score(problem, stack, root, prices.bound[at])
-                found.append(Chain(stack, at, mine, [use[:, at] for use in least], table, bound))
+                steps = _steps(stack, at)
+                most = np.array([steps.floor(prices.bound[at] + _noise(prices.bound[at]))])
+                mine = Prices(prices.price[:, at], most, [e[at] for e in prices.earnings])
+                bound = _score(problem, stack, root, most[0])
+                found.append(Chain(stack, at, mine, [use[:, at] for use in least], table, steps, bound))
     return found
+
+
+def _steps(stack: Stack, at: int) -> Steps:
+    """Values along a path: layer by layer those of the arcs that are allowed, which differ by multiples of something."""
+    base, differences = 0, [0]
+    for value, allowed in zip(stack.value, stack.allowed, strict=True):
+        values = np.unique(value[at][allowed[at]])
+        if len(values):
+            base += int(values[0])
+            differences.append(int(np.gcd.reduce(values - values[0])))
+    return Steps(base, int(np.gcd.reduce(differences)))
 
 
 def _score(problem: Problem, stack: Stack, root: int, bound: float) -> float:
     """Upper bound on the score of a root whose value, a whole number, is at most ``bound``."""
     whole = math.floor(bound + _noise(bound))
-    metric = np.array([float(whole if stack.rising else -whole)])
     resolution = np.array([stack.group.resolutions[root]])
     if stack.rising:
-        return float(problem.objective.bounds(metric, resolution)[0])
-    return float(problem.objective.scores(np.maximum(metric, 1.0), resolution)[0])
+        return float(problem.objective.bounds(np.array([float(whole)]), resolution)[0])
+    # a bound may promise a metric below the turning point, where there are no such networks and the score is lower again
+    peak = whole_peak(problem.objective.turning_points(resolution)[0])
+    return float(problem.objective.scores(np.array([float(max(-whole, peak + 1))]), resolution)[0])
 
 
 def _least_value(problem: Problem, chain: Chain, threshold: float) -> float:
     """The smallest value whose score reaches ``threshold`` at this root; -inf if any does."""
     if threshold == -math.inf:
-        return -math.inf
+        return 0.0 if chain.stack.rising else -math.inf
     low, high = 0.0, float(chain.prices.bound[0]) + 1.0
     if not chain.stack.rising:
         low, high = -(2.0**53), float(chain.prices.bound[0])
@@ -161,56 +213,91 @@ def _least_value(problem: Problem, chain: Chain, threshold: float) -> float:
 
 
 def _search(
-    problem: Problem, chain: Chain, incumbent: Incumbent, most: int | None
+    problem: Problem, chain: Chain, incumbent: Incumbent, most: int | None, allowance: int
 ) -> tuple[tuple[int, ...] | None, int, float]:
-    """The best path found, how many labels were examined, and a bound on the score of all that were dropped."""
+    """The best path found, how many labels were examined, and a bound on the score of all that were dropped.
+
+    ``most`` labels are kept per layer, undominated ones only; None keeps a beam. Past ``allowance`` labels it narrows to that.
+    """
     stack, at, prices = chain.stack, chain.at, chain.prices
     least_value = _least_value(problem, chain, incumbent.threshold)
-    limits, price = stack.limits[:, at], prices.price
-    spare = float((limits * price).sum())
     none = np.zeros(1, np.int64)
-    start = np.zeros((len(limits), 1), np.int64)
+    start = np.zeros((len(stack.limits), 1), np.int64)
     labels = _Labels(none, none, start, np.zeros((3, 1), np.int64), np.array([np.inf]), [])
     examined, dropped = 0, -math.inf
     for step, heads in enumerate(stack.heads[: chain.table.start]):
-        state, ways = labels.state, np.arange(heads.shape[1])
-        head = heads[state]
-        used = labels.used[:, :, None] + stack.resources[step][:, at][:, state]
-        value = labels.value[:, None] + stack.value[step][at, state]
-        earned = value - np.tensordot(price, used, 1) + prices.earnings[step + 1][head] + spare
-        fits = stack.allowed[step][at, state] & (earned + _noise(float(prices.bound[0])) >= least_value)
-        for kind, limit in enumerate(limits):
-            fits &= used[kind] + chain.least[step + 1][kind][head] <= limit
-        row, way = np.nonzero(fits)
-        examined += len(row)
-        arc = (state[row], way)
-        latency = np.minimum(labels.ties[0, row] + stack.latency[step][at][arc], LONGEST_FS)
-        ram = np.maximum(labels.ties[1, row], stack.ram[step][at][arc])
-        flash = labels.ties[2, row] + stack.flash[step][arc]
-        labels = _Labels(
-            head[row, way],
-            value[row, way],
-            used[:, row, way],
-            np.stack([latency, ram, flash]),
-            earned[row, way],
-            [*labels.trail, (row, ways[way])],
-        )
-        keep = BEAM * (1 + int(heads.max()))
+        narrow = most is None or examined > allowance
+        keep = BEAM * (1 + int(heads.max())) if most is None or narrow else most
+        parts, held = [], 0
+        if not len(labels.state):
+            return None, examined, -math.inf if dropped == -math.inf else chain.bound
+        rows = max(1, CELLS // heads.shape[1])
+        for begin in range(0, len(labels.state), rows):
+            part = _extended(chain, labels, np.arange(begin, min(begin + rows, len(labels.state))), step, least_value)
+            examined += len(part.state)
+            parts.append(part)
+            held += len(part.state)
+            if held > 8 * keep and begin + rows < len(labels.state):
+                merged, lost = _joined(parts).best(4 * keep)
+                parts, held, dropped = [merged], len(merged.state), max(dropped, lost)
+        labels = _joined(parts)
         if most is not None:
             labels = labels[undominated(labels.state, labels.value, labels.used, labels.ties)]
-            keep = most
-        if len(labels.state) > keep:
-            best = np.argpartition(-labels.promise, keep)
-            lost = float(labels.promise[best[keep:]].max())
-            dropped = max(dropped, _score(problem, stack, chain.root, min(lost, float(prices.bound[0]))))
-            labels = labels[np.sort(best[:keep])]
-    noise = _noise(float(prices.bound[0]))
+        labels, lost = labels.best(keep)
+        dropped = max(dropped, lost)
     middle = Middle(labels.state, labels.value, labels.used, labels.ties, labels.promise)
-    found = join(middle, chain.table, at, limits, least_value, noise)
+    noise = _noise(float(prices.bound[0]))
+    found = join(middle, chain.table, at, stack.limits[:, at], least_value, noise)
+    left = -math.inf
+    if dropped > -math.inf:
+        left = _score(problem, stack, chain.root, min(chain.steps.floor(dropped), float(prices.bound[0])))
     if found is None:
-        return None, examined, dropped
+        return None, examined, left
     label, end, met = found
-    return labels.ways(label) + chain.table.ways(end), examined + met, dropped
+    return labels.ways(label) + chain.table.ways(end), examined + met, left
+
+
+def _extended(chain: Chain, labels: _Labels, rows: Ints, step: int, least_value: float) -> _Labels:
+    """Every way that ``rows`` of the labels can go through layer ``step`` and still keep the limits and reach ``least_value``."""
+    stack, at, prices = chain.stack, chain.at, chain.prices
+    limits, price = stack.limits[:, at], prices.price
+    state = labels.state[rows]
+    head = stack.heads[step][state]
+    used = labels.used[:, rows, None] + stack.resources[step][:, at][:, state]
+    value = labels.value[rows, None] + stack.value[step][at, state]
+    earned = value - np.tensordot(price, used, 1) + prices.earnings[step + 1][head] + float((limits * price).sum())
+    promise = chain.steps.floor(earned + _noise(float(prices.bound[0])))
+    fits = stack.allowed[step][at, state] & (promise >= least_value)
+    for kind, limit in enumerate(limits):
+        fits &= used[kind] + chain.least[step + 1][kind][head] <= limit
+    row, way = np.nonzero(fits)
+    arc = (state[row], way)
+    latency = np.minimum(labels.ties[0, rows[row]] + stack.latency[step][at][arc], LONGEST_FS)
+    ram = np.maximum(labels.ties[1, rows[row]], stack.ram[step][at][arc])
+    flash = labels.ties[2, rows[row]] + stack.flash[step][arc]
+    return _Labels(
+        head[row, way],
+        value[row, way],
+        used[:, row, way],
+        np.stack([latency, ram, flash]),
+        promise[row, way],
+        [*labels.trail, (rows[row], way)],
+    )
+
+
+def _joined(parts: list[_Labels]) -> _Labels:
+    """Labels of one layer in one: the order of the parts is that of the ties."""
+    if len(parts) == 1:
+        return parts[0]
+    parent, way = (np.concatenate([part.trail[-1][side] for part in parts]) for side in (0, 1))
+    return _Labels(
+        np.concatenate([part.state for part in parts]),
+        np.concatenate([part.value for part in parts]),
+        np.concatenate([part.used for part in parts], axis=1),
+        np.concatenate([part.ties for part in parts], axis=1),
+        np.concatenate([part.promise for part in parts]),
+        [*parts[0].trail[:-1], (parent, way)],
+    )
 
 
 def _noise(value: float) -> float:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 
 from hwscale.candidate import Candidate
 from hwscale.chain_space import ChainGroup
+from hwscale.errors import ConfigError
 from hwscale.objectives import find_objective
 from hwscale.problem import Problem, path
 from hwscale.solve.chain import Ints, costs
@@ -25,30 +27,33 @@ def chain_needs(problem: Problem) -> tuple[dict[str, Candidate], Candidate]:
     """
     alone = {name: _cheapest(problem, name) for name in problem.limits}
     closest = min(alone.values(), key=lambda c: _inflation(problem, c))
-    low, high = 1.0, _inflation(problem, closest)
+    low, high = 1.0, float(_inflation(problem, closest))
     for _ in range(HALVINGS):
         middle = math.sqrt(low * high)
         found = _within(problem, {name: math.floor(limit * middle) for name, limit in problem.limits.items()})
         if found is None:
             low = middle
         else:
-            closest, high = found, min(middle, _inflation(problem, found))
+            closest, high = found, min(middle, float(_inflation(problem, found)))
     while True:
-        high = _inflation(problem, closest)
-        found = _within(problem, {name: math.ceil(limit * high) - 1 for name, limit in problem.limits.items()})
-        if found is None or _inflation(problem, found) >= high:
+        least = _inflation(problem, closest)
+        found = _within(problem, {name: math.ceil(limit * least) - 1 for name, limit in problem.limits.items()})
+        if found is None:
             return alone, closest
         closest = found
 
 
-def _inflation(problem: Problem, candidate: Candidate) -> float:
-    return max(candidate.metric(name) / limit for name, limit in problem.limits.items())
+def _inflation(problem: Problem, candidate: Candidate) -> Fraction:
+    return max(Fraction(candidate.metric(name), limit) for name, limit in problem.limits.items())
 
 
 def _within(problem: Problem, limits: dict[str, int]) -> Candidate | None:
     if min(limits.values()) < 1:
         return None
-    found = solve(replace(problem, objective=find_objective("macs"), limits=limits))
+    try:
+        found = solve(replace(problem, objective=find_objective("macs"), limits=limits))
+    except ConfigError:  # too many to tell: then the budget that is named is sufficient, and may not be the smallest
+        return None
     return None if found is None else found.best
 
 

@@ -91,7 +91,7 @@ def _scan(problem: Problem, method: str, *, prune: bool) -> Solution | None:
     if problem.space.size > LARGEST:
         raise ConfigError(
             f"looking at every path takes at most {LARGEST:,} of them, but the domain has {problem.space.size:.3g}; narrow it "
-            "with fix or domain (targets always need it), or use solver auto with limits only"
+            "with fix or domain, as --fix kernel=3 --fix expand=4 --fix uniform_width=true, or give limits instead of targets"
         )
     started = time.perf_counter()
     incumbent, evaluations, nodes = Incumbent(problem), 0, 0
