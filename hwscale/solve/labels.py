@@ -12,16 +12,16 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from hwscale.errors import ConfigError
 from hwscale.problem import LONGEST_FS, Problem, path
-from hwscale.solve.chain import Ints, Stack, stacks, whole_peak
-from hwscale.solve.completions import Completions, Middle, join, tabulate
+from hwscale.solve.chain import Ints
+from hwscale.solve.chain_bounds import Chain, chains, least_value, noise, score_bound
+from hwscale.solve.completions import Middle, join
 from hwscale.solve.dominance import undominated
-from hwscale.solve.duals import Duals, Floats, Prices
+from hwscale.solve.duals import Floats
 from hwscale.solve.solution import Incumbent, Solution, Status, proven
 
 ULPS = 1e-14
@@ -35,37 +35,6 @@ WORK = 6_000_000
 LABELS = (20_000, 200_000)
 """Labels per layer that the exact passes keep: the second is for what the first could not close. What that one drops stays in the
 bound, and the gap is printed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Steps:
-    """The values that paths can have at all: ``base`` and whole multiples of ``width`` around it (0: only ``base``)."""
-
-    base: int
-    width: int
-
-    def floor(self, value: Any) -> Any:
-        """The largest of them not above ``value``."""
-        width = max(self.width, 1)
-        return self.base + np.floor((value - self.base) / width) * width
-
-
-@dataclass(frozen=True, slots=True)
-class Chain:
-    """One root of a stack: ``at`` is its place there; ``bound`` holds for its score."""
-
-    stack: Stack
-    at: int
-    prices: Prices
-    least: list[Floats]
-    table: Completions
-    steps: Steps
-    bound: float
-
-    @property
-    def root(self) -> int:
-        """Its place in the group."""
-        return self.stack.roots[self.at]
 
 
 @dataclass(slots=True)
@@ -114,11 +83,11 @@ def solve(problem: Problem) -> Solution | None:
         raise ConfigError("solver labels takes limits, not targets; use solver auto")
     started = time.perf_counter()
     incumbent, nodes, spent = Incumbent(problem), 0, 0
-    chains = sorted(_chains(problem), key=lambda chain: -chain.bound)
+    priced = sorted(chains(problem), key=lambda chain: -chain.bound)
     # a bound on what may be left of each chain
-    rest = {id(chain): chain.bound for chain in chains}
+    rest = {id(chain): chain.bound for chain in priced}
     for most in (None, *LABELS):
-        for n, chain in enumerate(chains):
+        for n, chain in enumerate(priced):
             if chain.bound < incumbent.threshold:
                 break
             closed = rest[id(chain)] < incumbent.threshold
@@ -126,7 +95,7 @@ def solve(problem: Problem) -> Solution | None:
             ties = most == LABELS[-1] and rest[id(chain)] <= incumbent.score
             if closed or ties:
                 continue
-            still = sum(other.bound >= incumbent.threshold for other in chains[n:])
+            still = sum(other.bound >= incumbent.threshold for other in priced[n:])
             ways, examined, dropped = _search(problem, chain, incumbent, most, (WORK - spent) // still)
             nodes += examined
             if most is not None:
@@ -154,64 +123,6 @@ def solve(problem: Problem) -> Solution | None:
     )
 
 
-def _chains(problem: Problem) -> list[Chain]:
-    """Every root with its bound; those that hold nothing feasible left out."""
-    found = []
-    for stack in stacks(problem):
-        duals = Duals(stack)
-        least = duals.least()
-        prices = duals.solve(least)
-        table = tabulate(stack)
-        for at, root in enumerate(stack.roots):
-            if np.isfinite(prices.bound[at]) and (least[0][:, at, 0] <= stack.limits[:, at]).all():
-                steps = _steps(stack, at)
-                most = np.array([steps.floor(prices.bound[at] + _noise(prices.bound[at]))])
-                mine = Prices(prices.price[:, at], most, [e[at] for e in prices.earnings])
-                bound = _score(problem, stack, root, most[0])
-                found.append(Chain(stack, at, mine, [use[:, at] for use in least], table, steps, bound))
-    return found
-
-
-def _steps(stack: Stack, at: int) -> Steps:
-    """Values along a path: layer by layer those of the arcs that are allowed, which differ by multiples of something."""
-    base, differences = 0, [0]
-    for value, allowed in zip(stack.value, stack.allowed, strict=True):
-        values = np.unique(value[at][allowed[at]])
-        if len(values):
-            base += int(values[0])
-            differences.append(int(np.gcd.reduce(values - values[0])))
-    return Steps(base, int(np.gcd.reduce(differences)))
-
-
-def _score(problem: Problem, stack: Stack, root: int, bound: float) -> float:
-    """Upper bound on the score of a root whose value, a whole number, is at most ``bound``."""
-    whole = math.floor(bound + _noise(bound))
-    resolution = np.array([stack.group.resolutions[root]])
-    if stack.rising:
-        return float(problem.objective.bounds(np.array([float(whole)]), resolution)[0])
-    # a bound may promise a metric below the turning point, where there are no such networks and the score is lower again
-    peak = whole_peak(problem.objective.turning_points(resolution)[0])
-    return float(problem.objective.scores(np.array([float(max(-whole, peak + 1))]), resolution)[0])
-
-
-def _least_value(problem: Problem, chain: Chain, threshold: float) -> float:
-    """The smallest value whose score reaches ``threshold`` at this root; -inf if any does."""
-    if threshold == -math.inf:
-        return 0.0 if chain.stack.rising else -math.inf
-    low, high = 0.0, float(chain.prices.bound[0]) + 1.0
-    if not chain.stack.rising:
-        low, high = -(2.0**53), float(chain.prices.bound[0])
-    if _score(problem, chain.stack, chain.root, low) >= threshold:
-        return -math.inf
-    while high - low > 0.5:
-        middle = (low + high) / 2
-        if _score(problem, chain.stack, chain.root, middle) >= threshold:
-            high = middle
-        else:
-            low = middle
-    return math.floor(low)
-
-
 def _search(
     problem: Problem, chain: Chain, incumbent: Incumbent, most: int | None, allowance: int
 ) -> tuple[tuple[int, ...] | None, int, float]:
@@ -220,7 +131,7 @@ def _search(
     ``most`` labels are kept per layer, undominated ones only; None keeps a beam. Past ``allowance`` labels it narrows to that.
     """
     stack, at, prices = chain.stack, chain.at, chain.prices
-    least_value = _least_value(problem, chain, incumbent.threshold)
+    wanted = least_value(problem, chain, incumbent.threshold)
     none = np.zeros(1, np.int64)
     start = np.zeros((len(stack.limits), 1), np.int64)
     labels = _Labels(none, none, start, np.zeros((3, 1), np.int64), np.array([np.inf]), [])
@@ -233,7 +144,7 @@ def _search(
             return None, examined, -math.inf if dropped == -math.inf else chain.bound
         rows = max(1, CELLS // heads.shape[1])
         for begin in range(0, len(labels.state), rows):
-            part = _extended(chain, labels, np.arange(begin, min(begin + rows, len(labels.state))), step, least_value)
+            part = _extended(chain, labels, np.arange(begin, min(begin + rows, len(labels.state))), step, wanted)
             examined += len(part.state)
             parts.append(part)
             held += len(part.state)
@@ -246,19 +157,18 @@ def _search(
         labels, lost = labels.best(keep)
         dropped = max(dropped, lost)
     middle = Middle(labels.state, labels.value, labels.used, labels.ties, labels.promise)
-    noise = _noise(float(prices.bound[0]))
-    found = join(middle, chain.table, at, stack.limits[:, at], least_value, noise)
+    found = join(middle, chain.table, at, stack.limits[:, at], wanted, noise(float(prices.bound[0])))
     left = -math.inf
     if dropped > -math.inf:
-        left = _score(problem, stack, chain.root, min(chain.steps.floor(dropped), float(prices.bound[0])))
+        left = score_bound(problem, stack, chain.root, min(chain.steps.floor(dropped), float(prices.bound[0])))
     if found is None:
         return None, examined, left
     label, end, met = found
     return labels.ways(label) + chain.table.ways(end), examined + met, left
 
 
-def _extended(chain: Chain, labels: _Labels, rows: Ints, step: int, least_value: float) -> _Labels:
-    """Every way that ``rows`` of the labels can go through layer ``step`` and still keep the limits and reach ``least_value``."""
+def _extended(chain: Chain, labels: _Labels, rows: Ints, step: int, wanted: float) -> _Labels:
+    """Every way that ``rows`` of the labels can go through layer ``step`` and still keep the limits and reach ``wanted``."""
     stack, at, prices = chain.stack, chain.at, chain.prices
     limits, price = stack.limits[:, at], prices.price
     state = labels.state[rows]
@@ -266,8 +176,8 @@ def _extended(chain: Chain, labels: _Labels, rows: Ints, step: int, least_value:
     used = labels.used[:, rows, None] + stack.resources[step][:, at][:, state]
     value = labels.value[rows, None] + stack.value[step][at, state]
     earned = value - np.tensordot(price, used, 1) + prices.earnings[step + 1][head] + float((limits * price).sum())
-    promise = chain.steps.floor(earned + _noise(float(prices.bound[0])))
-    fits = stack.allowed[step][at, state] & (promise >= least_value)
+    promise = chain.steps.floor(earned + noise(float(prices.bound[0])))
+    fits = stack.allowed[step][at, state] & (promise >= wanted)
     for kind, limit in enumerate(limits):
         fits &= used[kind] + chain.least[step + 1][kind][head] <= limit
     row, way = np.nonzero(fits)
@@ -298,8 +208,3 @@ def _joined(parts: list[_Labels]) -> _Labels:
         np.concatenate([part.promise for part in parts]),
         [*parts[0].trail[:-1], (parent, way)],
     )
-
-
-def _noise(value: float) -> float:
-    """What float sums of integers of this size may be off by, with room to spare."""
-    return 1e-9 * max(1.0, abs(value)) + 1e-3
