@@ -36,7 +36,7 @@ BACKENDS = ("torch", "none")
 SCHEDULES = ("layer",)
 INPUT_BUFFERS = ("counted", "external")
 RESTRICTION = (
-    f"networks with a resolution of at least {BAND:g} r_path(MACs), as published ones have; "
+    f"networks with a resolution of at least {BAND:g} r_path(MACs), as nearly all published ones have; "
     "--fix or --domain resolution lifts it"
 )
 """What `balanced` adds to the default domain."""
@@ -112,7 +112,8 @@ def fit(
     where = None if platform is None else load_platform(platform)
     declared = make_domain(net, fix, domain, classes=classes, in_channels=in_channels, input_shape=input_shape)
 
-    free = input_shape is None and "resolution" not in {**(fix or {}), **(domain or {})}
+    given = {**(fix or {}), **(domain or {})}
+    free = input_shape is None and "resolution" not in given and declared.preset is None
     if free and goal.name == "balanced" and goal.c:
         goal = replace(goal, band=BAND)  # who leaves the resolution to us gets one that published networks use
 

@@ -254,6 +254,8 @@ def _number(given: Any) -> float | None:
 def _value(hyper: Hyperparameter, given: Any) -> Any:
     if hyper.choices:
         return _chosen(hyper.name, hyper.choices, given)
+    if isinstance(given, str) and ":" in given:
+        raise ConfigError(f"{hyper.name} = {given}: a range says what may vary; write --domain {hyper.name}={given}")
     number = _whole(hyper.name, given, 1) if hyper.whole else parse_number(hyper.name, given)
     if number <= 0:
         raise ConfigError(f"{hyper.name} = {given}: it must be above zero")

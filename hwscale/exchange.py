@@ -1,7 +1,8 @@
 """Where RAM and Flash bind, stage by stage, and which block exchange the numbers favour there.
 
 AtomNet's guidelines, computed instead of quoted: for the stage that holds the RAM peak and the one with the most Flash, every
-other block is tried with every published expansion and width, and the cheapest that keeps the MACs is reported.
+other block is tried with every published expansion (a separable block has none) at the smallest width that keeps the network's
+MACs, and the cheapest is reported.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from hwscale.ledger import NetworkRecord
 from hwscale.problem import FEMTO
 
 QUANTITIES = ("ram", "flash")
+WIDEST = 2048
+"""Widths are tried below it [channels]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +108,14 @@ def _exchanges(
         if kind == configuration.values[block.name]:
             continue
         tried = []
-        for values in _variants(hypers, stage, configuration):
-            changed = {**values, block.name: kind}
-            other = _changed(configuration, changed).record(runtime, external_input)
-            if other.macs >= record.macs:
+        for expand in (1,) if kind == "sep" else _expansions(hypers):
+            found = _matched(
+                configuration, {block.name: kind, _named("expand", stage) or "": expand}, stage, record.macs
+            )
+            if found is not None:
+                other = _changed(configuration, found).record(runtime, external_input)
                 grows = any(_total(other, q) > _total(record, q) for q in QUANTITIES if q != quantity)
-                tried.append((grows, _total(other, quantity), other.macs, changed, other))
+                tried.append((grows, _total(other, quantity), other.macs, found, other))
         if tried:
             grows, *_, changed, other = min(tried, key=lambda one: one[:3])
             change: dict[str, float] = {
@@ -123,15 +128,20 @@ def _exchanges(
             yield Exchange(str(kind), changed, change, change[quantity] < 0 and not grows)
 
 
-def _variants(
-    hypers: Mapping[str, Hyperparameter], stage: str, configuration: Configuration
-) -> Iterator[dict[str, Any]]:
-    """Every expansion and width of the stage: those in the published domain, and its own."""
-    width, expand = _named("width", stage) or "", _named("expand", stage) or ""
-    expansions = sorted({e for h in hypers.values() if h.name.startswith("expand") for e in h.domain})
-    for w in sorted({*hypers[width].domain, configuration.values[width]}):
-        for e in sorted({*expansions, configuration.values[expand]}):
-            yield {width: w, expand: e}
+def _expansions(hypers: Mapping[str, Hyperparameter]) -> list[int]:
+    """Every expansion of the published domain."""
+    return sorted({e for h in hypers.values() if h.name.startswith("expand") for e in h.domain})
+
+
+def _matched(configuration: Configuration, values: dict[str, Any], stage: str, macs: int) -> dict[str, Any] | None:
+    """``values`` with the smallest width of the stage, a multiple of 8, at which the network has at least so many MACs."""
+    width = _named("width", stage) or ""
+    low, high = 1, WIDEST // 8
+    while low < high:
+        middle = (low + high) // 2
+        record = _changed(configuration, {**values, width: 8 * middle}).record("tensors", False)
+        low, high = (low, middle) if record.macs >= macs else (middle + 1, high)
+    return None if low == WIDEST // 8 else {**values, width: 8 * low}
 
 
 def _changed(configuration: Configuration, values: Mapping[str, Any]) -> Configuration:

@@ -112,11 +112,13 @@ def _remark(fit: Fit, name: str) -> str:
 
 def _proof(fit: Fit) -> str:
     c = fit.certificate
-    counted = f"{c.evaluations:,} evaluations, {_many(c.domain_size)} candidates, {c.seconds:.2f} s"
+    counted = f"{c.evaluations:,} evaluations, {_many(c.domain_size)} candidate{'s' * (c.domain_size != 1)}, {c.seconds:.2f} s"
     if c.status == "optimal":
         return f"[green]proven best[/green] by {c.method}: gap {c.gap:g}, {counted}"
     if c.gap is not None:
-        return f"[yellow]within {c.gap:.3g} of the best[/yellow], not proven best, by {c.method}: {counted}"
+        unit = "" if fit.problem.objective.plain else ", a share of the MACs,"
+        hint = "; fix the resolution or narrow the domain for a proof"
+        return f"[yellow]not proven best[/yellow]: at most {c.gap:.3g}{unit} below it, by {c.method}: {counted}{hint}"
     return f"[yellow]feasible, not proven best[/yellow] by {c.method}: {counted}"
 
 
@@ -136,10 +138,10 @@ def _explain(console: Console, fit: Fit) -> None:
     console.print("[bold]Limits[/bold]")
     for name, limit in fit.limits.items():
         left = fit.slack[name]
-        binding = ", binding: the next wider network breaks it" if name in fit.binding else ""
+        binding = ", binding: one step up along some axis breaks it" if name in fit.binding else ""
         console.print(f"  {_LABELS[name]} {show(name, limit)}: {show(name, left) if left > 0 else '0'} left{binding}")
     if not fit.binding and not fit.targets:
-        console.print("  none stops the next wider network at this resolution")
+        console.print("  none stops the network one step up at this resolution")
     for name in ("latency", "energy"):
         if fit.cost.quantity(name) is None:
             console.print(f"  {name}: {escape(fit.evidence[name])}")
@@ -189,11 +191,12 @@ def _bottlenecks(console: Console, found: Sequence[Bottleneck]) -> None:
         console.print(f"  {_LABELS[one.quantity]} is bound by stage {one.stage}{block}: {share}")
         for exchange in one.exchanges:
             knobs = "  ".join(f"{name}={value}" for name, value in exchange.values.items())
-            verdict = "[green]favoured[/green]" if exchange.favoured else "not favoured"
+            trade = "a trade" if exchange.change[one.quantity] < 0 else "not favoured"
+            verdict = "[green]favoured[/green]" if exchange.favoured else trade
             changes = [f"{_LABELS[name]} {_signed(name, change)}" for name, change in exchange.change.items()]
             console.print(f"    {verdict}: {knobs}: {', '.join(changes)}")
-        if one.block and not one.exchanges:
-            console.print("    no other block of published width keeps the MACs there")
+        if one.block and not any(exchange.favoured for exchange in one.exchanges):
+            console.print("    no other block there keeps the MACs with less of it and no more of the other memory")
 
 
 def _signed(name: str, change: float) -> str:

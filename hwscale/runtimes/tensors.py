@@ -1,4 +1,4 @@
-"""Runtime `tensors`: nothing but live int8 tensors, the bound that every layer-by-layer runtime builds on.
+"""Runtime `tensors`: nothing but live int8 tensors, a lower bound for runtimes that hold a convolution's input and output apart.
 
 RAM: largest sum of live tensors over the ops; activations, BN, add and mul in place; weights, scratch and code not counted.
 `tensors` folds the stem's zero padding into the convolution and drops pools that change nothing; `tensors-strict` holds

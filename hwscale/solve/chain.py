@@ -1,7 +1,8 @@
 """A stage-wise problem as arrays: per input size the arcs of its layers, what they are worth and what they use.
 
-The metric that the objective reads is maximised up to the objective's turning point, and minimised above it; that point is one
-more resource. RAM is no resource: a path's is the largest of its arcs', so a limit on it strikes out arcs.
+The metric that the objective reads is maximised up to the objective's turning point, and minimised above it. What caps the metric
+itself, that point or a limit, is no resource: priced like one it would make all paths alike. Nor is RAM: a path's is the
+largest of its arcs', so a limit on it strikes out arcs.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class Stack:
     """Several roots of a group, arcs per layer: ``value``, ``ram`` and ``latency`` (roots, states, ways), ``flash``
     (states, ways), ``resources`` (kinds, roots, states, ways), ``allowed`` where a way exists and fits on its own; ``limits`` (kinds, roots).
 
-    ``rising``: value is the metric, else its negative.
+    ``rising``: value is the metric, else its negative. ``cap`` (roots,) is the largest value allowed.
     """
 
     group: ChainGroup
@@ -41,6 +42,7 @@ class Stack:
     resources: tuple[Ints, ...]
     allowed: tuple[npt.NDArray[np.bool_], ...]
     limits: Ints
+    cap: Ints
 
 
 def stacks(problem: Problem) -> Iterator[Stack]:
@@ -55,7 +57,7 @@ def stacks(problem: Problem) -> Iterator[Stack]:
         above = tuple(root for root in below if most[root] > peaks[root])
         for roots, rising in ((below, True), (above, False)):
             if roots:
-                yield _stack(problem, group, roots, rising, priced, [peaks[root] for root in roots], bool(above))
+                yield _stack(problem, group, roots, rising, priced, [peaks[root] for root in roots])
 
 
 def _stack(
@@ -65,13 +67,13 @@ def _stack(
     rising: bool,
     priced: list[dict[str, Ints]],
     peaks: list[int],
-    capped: bool,
 ) -> Stack:
     rows = list(roots)
     metric, sign = problem.objective.metric, 1 if rising else -1
     limits = {name: limit for name, limit in problem.limits.items() if name != "ram"}
     if "flash" in limits:
         limits["flash"] -= group.model.base_flash
+    most = limits.pop(metric, UNLIMITED) if rising else UNLIMITED
     kinds = list(limits)
     allowed, resources = [], []
     for layer, cost in zip(group.layers, priced, strict=True):
@@ -79,11 +81,9 @@ def _stack(
         for name, limit in limits.items():
             fits &= cost[name][rows] <= limit  # which also keeps sums of labels from overflowing
         allowed.append(fits)
-        used = [cost[name][rows] for name in kinds] + ([sign * cost[metric][rows]] if capped else [])
-        resources.append(np.array(used).reshape(len(used), *fits.shape))
+        used = [cost[name][rows] for name in kinds]
+        resources.append(np.array(used, np.int64).reshape(len(used), *fits.shape))
     bounds = [[limit] * len(rows) for limit in limits.values()]
-    if capped:
-        bounds.append([peak if rising else -peak - 1 for peak in peaks])
     return Stack(
         group,
         roots,
@@ -96,6 +96,7 @@ def _stack(
         tuple(resources),
         tuple(allowed),
         np.array(bounds, np.int64).reshape(len(bounds), len(rows)),
+        np.array([min(peak, most) if rising else -peak - 1 for peak in peaks], np.int64),
     )
 
 

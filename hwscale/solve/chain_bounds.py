@@ -29,12 +29,19 @@ class Steps:
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """One root of a stack: ``at`` is its place there; ``bound`` holds for its score."""
+    """One root of a stack: ``at`` is its place there; ``bound`` holds for its score.
+
+    ``least`` (kinds, states) and ``lightest`` (states), per layer, are what any completion uses and is worth at least. ``cap`` is
+    the largest value there can be under the limit on it; ``capped``: it is what binds.
+    """
 
     stack: Stack
     at: int
     prices: Prices
     least: list[Floats]
+    lightest: list[Floats]
+    cap: int
+    capped: bool
     table: Completions
     steps: Steps
     bound: float
@@ -50,16 +57,20 @@ def chains(problem: Problem) -> list[Chain]:
     found = []
     for stack in stacks(problem):
         duals = Duals(stack)
-        least = duals.least()
+        least, lightest = duals.least(), duals.lightest()
         prices = duals.solve(least)
         table = tabulate(stack)
         for at, root in enumerate(stack.roots):
             if np.isfinite(prices.bound[at]) and (least[0][:, at, 0] <= stack.limits[:, at]).all():
-                steps = _steps(stack, at)
-                most = np.array([steps.floor(prices.bound[at] + noise(prices.bound[at]))])
+                steps, cap = _steps(stack, at), int(stack.cap[at])
+                if lightest[0][at, 0] > cap:
+                    continue
+                free = steps.floor(prices.bound[at] + noise(prices.bound[at]))
+                most = np.array([min(free, steps.floor(cap))])
                 mine = Prices(prices.price[:, at], most, [e[at] for e in prices.earnings])
                 bound = score_bound(problem, stack, root, most[0])
-                found.append(Chain(stack, at, mine, [use[:, at] for use in least], table, steps, bound))
+                uses, light = [use[:, at] for use in least], [worth[at] for worth in lightest]
+                found.append(Chain(stack, at, mine, uses, light, cap, free > cap, table, steps, bound))
     return found
 
 

@@ -98,12 +98,12 @@ class Middle:
 
 
 def join(
-    labels: Middle, table: Completions, at: int, limits: Ints, least: float, noise: float
+    labels: Middle, table: Completions, at: int, limits: Ints, wanted: tuple[float, int], noise: float
 ) -> tuple[int, int, int] | None:
-    """The label and completion of the largest value of at least ``least``, ties decided by latency, RAM, Flash and order;
+    """The label and completion of the largest value in ``wanted`` (at least, at most), ties decided by latency, RAM, Flash and order;
     and how many labels were looked at. None if no pair keeps the limits."""
     order = np.argsort(-labels.promise, kind="stable")
-    best, found, examined = least, [], 0
+    (best, cap), found, examined = wanted, [], 0
     step = max(1, CHUNK // table.value.shape[2])
     for begin in range(0, len(order), step):
         rows = order[begin : begin + step]
@@ -113,7 +113,7 @@ def join(
         examined += len(rows)
         state = labels.state[rows]
         total = labels.value[rows][:, None] + table.value[at, state]
-        fits = table.allowed[at, state] & (total >= best)
+        fits = table.allowed[at, state] & (total >= best) & (total <= cap)
         for kind, limit in enumerate(limits):
             fits &= table.used[kind, at][state] <= (limit - labels.used[kind, rows])[:, None]
         row, end = np.nonzero(fits)

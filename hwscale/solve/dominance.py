@@ -16,9 +16,14 @@ CELLS = 400_000
 """Cells of the grids of all states together."""
 
 
-def undominated(state: Ints, value: Ints, used: Ints, ties: Ints) -> Ints:
-    """Rows to keep, ascending; ``used`` (kinds, n), ``ties`` (3, n). Rows come in the order that breaks ties."""
+def undominated(state: Ints, value: Ints, used: Ints, ties: Ints, *, capped: bool = False) -> Ints:
+    """Rows to keep, ascending; ``used`` (kinds, n), ``ties`` (3, n). Rows come in the order that breaks ties.
+
+    ``capped``: a limit on the value itself binds, so that more of it is no advantage and only equal values compare.
+    """
     rows = _foremost(state, value, used, ties)
+    if capped:
+        return rows
     return rows[~_beaten(state[rows], value[rows], used[:, rows])]
 
 

@@ -51,6 +51,13 @@ class Duals:
             found.insert(0, used.min(axis=3))
         return found
 
+    def lightest(self) -> list[Floats]:
+        """Per layer the smallest value of any completion (roots, states); inf where there is none."""
+        found = [np.zeros((self.roots, self.ends))]
+        for heads, value in zip(*map(reversed, (self.heads, self.value)), strict=True):
+            found.insert(0, (np.where(value > -np.inf, value, np.inf) + found[0][:, heads]).min(axis=2))
+        return found
+
     def evaluate(self, price: Floats) -> tuple[Prices, Floats]:
         """Bound and completions at ``price`` (kinds, roots), and what the priced optimum uses (kinds, roots)."""
         earnings = [np.zeros((self.roots, self.ends))]

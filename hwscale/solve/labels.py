@@ -30,7 +30,7 @@ BEAM = 400
 """Labels per state in the first pass, which only looks for a good incumbent."""
 CELLS = 1 << 20
 """Labels times ways looked at in one go."""
-WORK = 6_000_000
+WORK = 4_000_000
 """Labels that the exact passes examine in all before they narrow to a beam: a few seconds."""
 LABELS = (20_000, 200_000)
 """Labels per layer that the exact passes keep: the second is for what the first could not close. What that one drops stays in the
@@ -40,13 +40,15 @@ bound, and the gap is printed."""
 @dataclass(slots=True)
 class _Labels:
     """Partial paths, ordered as ties are broken: state, value, resources (kinds, n), what breaks ties (latency, RAM, Flash so
-    far; 3, n), an upper bound on the value of any completion, and per layer the parent's place and the way taken."""
+    far; 3, n), an upper bound on the value of any completion, the same if nothing capped the value, and per layer the parent's
+    place and the way taken."""
 
     state: Ints
     value: Ints
     used: Ints
     ties: Ints
     promise: Floats
+    earned: Floats
     trail: list[tuple[Ints, Ints]]
 
     def __getitem__(self, rows: Ints) -> _Labels:
@@ -58,15 +60,27 @@ class _Labels:
             self.used[:, rows],
             self.ties[:, rows],
             self.promise[rows],
+            self.earned[rows],
             trail,
         )
 
     def best(self, keep: int) -> tuple[_Labels, float]:
-        """The ``keep`` most promising labels, in their order, and the largest promise among the others (-inf: none)."""
+        """The ``keep`` most promising labels, in their order, and the largest promise among the others (-inf: none).
+
+        Where a limit caps the metric itself very many promise alike: of those, some of every state and value, the ones that would
+        earn most without the cap.
+        """
         if len(self.state) <= keep:
             return self, -math.inf
-        order = np.argpartition(-self.promise, keep)
-        return self[np.sort(order[:keep])], float(self.promise[order[keep:]].max())
+        cut = np.partition(self.promise, -keep)[-keep]
+        above, tied = np.flatnonzero(self.promise > cut), np.flatnonzero(self.promise == cut)
+        tied = tied[np.lexsort((self.value[tied], self.state[tied]))]
+        bins = np.arange(len(tied)) * (keep - len(above)) // len(tied)
+        order = np.lexsort((np.arange(len(tied)), -self.earned[tied], bins))
+        chosen = tied[order[np.append(True, np.diff(bins[order]) != 0)]]
+        rest = np.ones(len(self.state), np.bool_)
+        rest[above], rest[chosen] = False, False
+        return self[np.sort(np.concatenate([above, chosen]))], float(self.promise[rest].max())
 
     def ways(self, row: int) -> tuple[int, ...]:
         """The path that ended in a label."""
@@ -134,7 +148,7 @@ def _search(
     wanted = least_value(problem, chain, incumbent.threshold)
     none = np.zeros(1, np.int64)
     start = np.zeros((len(stack.limits), 1), np.int64)
-    labels = _Labels(none, none, start, np.zeros((3, 1), np.int64), np.array([np.inf]), [])
+    labels = _Labels(none, none, start, np.zeros((3, 1), np.int64), np.array([np.inf]), np.array([np.inf]), [])
     examined, dropped = 0, -math.inf
     for step, heads in enumerate(stack.heads[: chain.table.start]):
         narrow = most is None or examined > allowance
@@ -153,11 +167,11 @@ def _search(
                 parts, held, dropped = [merged], len(merged.state), max(dropped, lost)
         labels = _joined(parts)
         if most is not None:
-            labels = labels[undominated(labels.state, labels.value, labels.used, labels.ties)]
+            labels = labels[undominated(labels.state, labels.value, labels.used, labels.ties, capped=chain.capped)]
         labels, lost = labels.best(keep)
         dropped = max(dropped, lost)
     middle = Middle(labels.state, labels.value, labels.used, labels.ties, labels.promise)
-    found = join(middle, chain.table, at, stack.limits[:, at], wanted, noise(float(prices.bound[0])))
+    found = join(middle, chain.table, at, stack.limits[:, at], (wanted, chain.cap), noise(float(prices.bound[0])))
     left = -math.inf
     if dropped > -math.inf:
         left = score_bound(problem, stack, chain.root, min(chain.steps.floor(dropped), float(prices.bound[0])))
@@ -176,8 +190,8 @@ def _extended(chain: Chain, labels: _Labels, rows: Ints, step: int, wanted: floa
     used = labels.used[:, rows, None] + stack.resources[step][:, at][:, state]
     value = labels.value[rows, None] + stack.value[step][at, state]
     earned = value - np.tensordot(price, used, 1) + prices.earnings[step + 1][head] + float((limits * price).sum())
-    promise = chain.steps.floor(earned + noise(float(prices.bound[0])))
-    fits = stack.allowed[step][at, state] & (promise >= wanted)
+    promise = chain.steps.floor(np.minimum(earned + noise(float(prices.bound[0])), chain.cap))
+    fits = stack.allowed[step][at, state] & (promise >= wanted) & (value + chain.lightest[step + 1][head] <= chain.cap)
     for kind, limit in enumerate(limits):
         fits &= used[kind] + chain.least[step + 1][kind][head] <= limit
     row, way = np.nonzero(fits)
@@ -191,6 +205,7 @@ def _extended(chain: Chain, labels: _Labels, rows: Ints, step: int, wanted: floa
         used[:, row, way],
         np.stack([latency, ram, flash]),
         promise[row, way],
+        earned[row, way],
         [*labels.trail, (rows[row], way)],
     )
 
@@ -206,5 +221,6 @@ def _joined(parts: list[_Labels]) -> _Labels:
         np.concatenate([part.used for part in parts], axis=1),
         np.concatenate([part.ties for part in parts], axis=1),
         np.concatenate([part.promise for part in parts]),
+        np.concatenate([part.earned for part in parts]),
         [*parts[0].trail[:-1], (parent, way)],
     )

@@ -18,6 +18,8 @@ BACKENDS = ("CBC", "HiGHS")
 """In order of preference: on chains of layers CBC is several times as fast as HiGHS."""
 TOLERANCE = 1e-9
 """How far from whole a variable, and how far beyond its side a row of coefficients near 1 may be."""
+LONGEST_S = 60
+"""A model that is not solved by then [s] is given up, in a sentence: a cross-check that never ends checks nothing."""
 SEED = 1
 OPTIMAL, INFEASIBLE = 1, -1
 """Codes of PuLP 3 and 4 alike; CBC may call an empty problem undefined."""
@@ -112,7 +114,7 @@ def _cbc(pulp: Any) -> Any:
     options = [f"randomSeed {SEED}", f"randomCbcSeed {SEED}", f"primalT {TOLERANCE}", f"integerT {TOLERANCE}"]
     # on 1 budget in 60 the preprocessing of CBC 2.10.3 lost the optimum and still called what was left optimal
     options.append("preprocess off")
-    settings = {"msg": False, "gapRel": 0.0, "gapAbs": 0.0, "options": options}
+    settings = {"msg": False, "gapRel": 0.0, "gapAbs": 0.0, "timeLimit": LONGEST_S, "options": options}
     bundled = getattr(getattr(pulp, "PULP_CBC_CMD", None), "pulp_cbc_path", None)
     if bundled is not None:
         # PULP_CBC_CMD itself warns that PuLP 4 lacks it
@@ -127,6 +129,6 @@ def _highs(pulp: Any) -> Any:
         return None
     settings = {"mip_feasibility_tolerance": TOLERANCE, "primal_feasibility_tolerance": TOLERANCE, "random_seed": SEED}
     try:
-        return pulp.HiGHS(msg=False, gapRel=0.0, gapAbs=0.0, threads=1, **settings)
+        return pulp.HiGHS(msg=False, gapRel=0.0, gapAbs=0.0, timeLimit=LONGEST_S, threads=1, **settings)
     except TypeError:  # without highspy PuLP 3 has an empty class
         return None
