@@ -176,3 +176,11 @@ def test_a_held_map_that_an_absent_block_would_follow_is_refused() -> None:
     toy = Toy((1, 1, 1, 1), ((8,), (8,), (8,), (8,)), held={1: 3}, optional=(1, 2))
     with pytest.raises(ValueError, match="is held"):
         ChainModel(toy, Settings((), 3, 10), find_runtime("tensors"), False)
+
+
+def test_an_answer_is_no_worse_than_one_of_a_part_of_its_domain() -> None:
+    limits = {"macs": "30M"}  # which caps what is maximised: very many networks come close
+    whole = fit("mcunet", limits=limits, domain={"resolution": [96, 128, 160]})
+    part = fit("mcunet", limits=limits, fix={"resolution": 128})
+    assert whole.certificate.objective >= part.certificate.objective
+    assert whole.cost.macs <= 30_000_000
