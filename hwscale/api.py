@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hwscale.advice import warnings_for
 from hwscale.archive import load
-from hwscale.budget import Budget, Timing, make_budget, make_timing, parse_limits, usable_bytes
+from hwscale.budget import Budget, Timing, latency_fs, make_budget, make_timing, parse_limits, usable_bytes
 from hwscale.candidate import Candidate
 from hwscale.configuration import Configuration, configure, pinned
 from hwscale.domain import make_domain
@@ -252,7 +252,7 @@ def _cost(record: NetworkRecord, timing: Timing) -> Cost:
     totals = (record.ram_bytes, record.flash_bytes, record.macs, record.params)
     if not timing.fs_per_mac:
         return Cost(*totals)
-    latency_s = sum(op.macs * timing.fs_per_mac[op.kind] for op in record.ops if op.macs) / FEMTO
+    latency_s = latency_fs(record, timing.fs_per_mac) / FEMTO
     return Cost(*totals, latency_s, None if timing.power_w is None else latency_s * timing.power_w)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hwscale.errors import ConfigError, PlatformError, nearest
+from hwscale.ledger import NetworkRecord
 from hwscale.platform import Platform
 from hwscale.platform_check import STATUSES
 from hwscale.problem import FEMTO, LONGEST_FS
@@ -90,6 +91,11 @@ class Budget:
         exact = self.quantity(metric, value)
         digit = 10.0 ** (math.floor(math.log10(exact)) - 3)
         return show(self.limiting(metric), math.ceil(exact / digit) * digit)
+
+
+def latency_fs(record: NetworkRecord, fs_per_mac: Mapping[str, int]) -> int:
+    """Sum over the ops of MACs x fs per MAC of their kind [fs]."""
+    return sum(op.macs * fs_per_mac[op.kind] for op in record.ops if op.macs)
 
 
 def show(name: str, value: float) -> str:

@@ -6,7 +6,6 @@ A candidate is a path: one way through every layer. Costs add along it and RAM i
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,6 +21,7 @@ from hwscale.errors import ConfigError
 from hwscale.formulas import find_family
 from hwscale.formulas.family import Settings
 from hwscale.formulas.stagewise import StagewiseFamily, maps, stagewise
+from hwscale.search_space import SearchSpace
 
 LARGEST_COST = 2**52
 """float64 values are exact and int64 sums far from overflow up to here."""
@@ -111,30 +111,22 @@ class ChainGroup:
         return total, kinds
 
 
+def decoded(at: int, radix: Sequence[int]) -> tuple[int, ...]:
+    """The ways through layers of ``radix`` ways each of number ``at``, counted with the last layer fastest."""
+    found = []
+    for size in reversed(radix):
+        at, way = divmod(at, size)
+        found.append(way)
+    return tuple(reversed(found))
+
+
 @dataclass(frozen=True, eq=False)
-class ChainSpace:
-    """All chains of a domain; ``refused`` holds one reason per setting that cannot be built."""
-
-    domain: Domain
-    runtime: str
-    external_input: bool
-    groups: tuple[ChainGroup, ...]
-    refused: tuple[str, ...]
-
-    @cached_property
-    def size(self) -> int:
-        """Distinct paths: what a proof quantifies over."""
-        return sum(group.size for group in self.groups)
+class ChainSpace(SearchSpace[ChainGroup]):
+    """All chains of a domain: its size counts distinct paths."""
 
     @cached_property
     def kinds(self) -> frozenset[str]:
-        """Operator kinds that its networks run."""
         return frozenset(kind for group in self.groups for layer in group.layers for kind in layer.kinds)
-
-    @property
-    def digest(self) -> str:
-        """Short hash of the declared domain and runtime."""
-        return hashlib.sha256(repr((self.domain, self.runtime, self.external_input)).encode()).hexdigest()[:12]
 
 
 def make_chain_space(domain: Domain, runtime: str, external_input: bool) -> ChainSpace:

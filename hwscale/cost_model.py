@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hwscale.chain_model import ChainModel
-from hwscale.cost_terms import CostArrays, CostTerms, Ints, NetworkModel
+from hwscale.cost_terms import CostArrays, NetworkModel
 from hwscale.errors import ConfigError
 from hwscale.formulas import find_family, find_lattice_family
 from hwscale.formulas.family import Family, Settings, Structure
@@ -23,8 +23,6 @@ from hwscale.formulas.stagewise import stagewise
 from hwscale.formulas.tape import Kernel, Tape
 from hwscale.runtimes import find_runtime
 from hwscale.runtimes.runtime import Runtime
-
-__all__ = ["ChainModel", "CostArrays", "CostModel", "CostTerms", "Ints", "cost_model", "network_model"]
 
 CHUNK = 8192
 """Candidates per pass: their ~100 live arrays stay in the L2 cache."""

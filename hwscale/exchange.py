@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from hwscale.budget import latency_fs
 from hwscale.configuration import Configuration, configure
 from hwscale.formulas import find_family
 from hwscale.formulas.family import Hyperparameter
@@ -124,7 +125,7 @@ def _exchanges(
                 "macs": other.macs - record.macs,
             }
             if fs_per_mac:
-                change["latency"] = (_latency_fs(other, fs_per_mac) - _latency_fs(record, fs_per_mac)) / FEMTO
+                change["latency"] = (latency_fs(other, fs_per_mac) - latency_fs(record, fs_per_mac)) / FEMTO
             yield Exchange(str(kind), changed, change, change[quantity] < 0 and not grows)
 
 
@@ -152,7 +153,3 @@ def _changed(configuration: Configuration, values: Mapping[str, Any]) -> Configu
         classes=configuration.classes,
         in_channels=configuration.input_shape[0],
     )
-
-
-def _latency_fs(record: NetworkRecord, fs_per_mac: Mapping[str, int]) -> int:
-    return sum(op.macs * fs_per_mac[op.kind] for op in record.ops if op.macs)

@@ -76,9 +76,13 @@ class Problem:
 
     def latency_fs(self, costs: CostArrays) -> Ints:
         """Sum over operator kinds of MACs x fs per MAC [fs]; zeros without rates."""
-        total = np.zeros(len(costs.macs), np.int64)
+        return self.kinds_fs(costs.macs_by_kind, costs.macs.shape)
+
+    def kinds_fs(self, macs_by_kind: Mapping[str, Ints], shape: tuple[int, ...]) -> Ints:
+        """The same of MACs by operator kind, arrays of any one ``shape``."""
+        total = np.zeros(shape, np.int64)
         if self.fs_per_mac:
-            for kind, macs in costs.macs_by_kind.items():
+            for kind, macs in macs_by_kind.items():
                 total += saturated_fs(macs, self.fs_per_mac[kind])
         return total
 

@@ -8,7 +8,6 @@ nondecreasing: widths never shrink, and costs are sums and maxima of products of
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -19,13 +18,15 @@ import numpy as np
 import numpy.typing as npt
 
 from hwscale.chain_space import LARGEST_COST, ChainSpace, make_chain_space
-from hwscale.cost_model import CostArrays, CostModel, cost_model
+from hwscale.cost_model import CostModel, cost_model
+from hwscale.cost_terms import CostArrays
 from hwscale.domain import Domain, Interval
 from hwscale.errors import ConfigError
 from hwscale.formulas import find_family, find_lattice_family
 from hwscale.formulas.family import Family, Settings, Structure
 from hwscale.formulas.rounding import breakpoints, shortest_decimal
 from hwscale.formulas.stagewise import StagewiseFamily, stagewise
+from hwscale.search_space import SearchSpace
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -107,31 +108,14 @@ class Group:
 
 
 @dataclass(frozen=True, eq=False)
-class Space:
-    """All groups of a domain; ``refused`` holds one reason per branch that the reference network cannot build."""
-
-    domain: Domain
-    runtime: str
-    external_input: bool
-    groups: tuple[Group, ...]
-    refused: tuple[str, ...]
-
-    @cached_property
-    def size(self) -> int:
-        """Distinct networks per lattice point, summed: what a proof quantifies over."""
-        return sum(group.size for group in self.groups)
+class Space(SearchSpace[Group]):
+    """All groups of a domain: its size counts distinct networks per lattice point."""
 
     @cached_property
     def kinds(self) -> frozenset[str]:
-        """Operator kinds that its networks run."""
         first = np.zeros(1, np.int64)
         corners = [group.costs(first, first, tuple(first for _ in group.box_shape)) for group in self.groups]
         return frozenset(kind for corner in corners for kind in corner.macs_by_kind)
-
-    @property
-    def digest(self) -> str:
-        """Short hash of the declared domain and runtime."""
-        return hashlib.sha256(repr((self.domain, self.runtime, self.external_input)).encode()).hexdigest()[:12]
 
 
 @lru_cache(maxsize=64)

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from hwscale.chain_model import Layer
 from hwscale.chain_space import ChainGroup
-from hwscale.problem import LONGEST_FS, Problem, saturated_fs
+from hwscale.problem import LONGEST_FS, Problem
 
 Ints = npt.NDArray[np.int64]
 UNLIMITED = 2**61
@@ -102,16 +102,12 @@ def _stack(
 
 def costs(problem: Problem, layer: Layer) -> dict[str, Ints]:
     """Costs of every way by metric, all of shape (roots, states, ways)."""
-    latency = np.zeros(layer.ram.shape, np.int64)
-    if problem.fs_per_mac:
-        for kind, macs in layer.kinds.items():
-            latency += saturated_fs(macs, problem.fs_per_mac[kind])
     return {
         "ram": layer.ram,
         "flash": np.broadcast_to(layer.flash, layer.ram.shape),
         "macs": layer.macs,
         "params": np.broadcast_to(layer.params, layer.ram.shape),
-        "latency": np.minimum(latency, LONGEST_FS),
+        "latency": np.minimum(problem.kinds_fs(layer.kinds, layer.ram.shape), LONGEST_FS),
     }
 
 

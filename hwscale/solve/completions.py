@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from hwscale.chain_space import decoded
 from hwscale.problem import LONGEST_FS
 from hwscale.solve.chain import Ints, Stack
 
@@ -33,11 +34,7 @@ class Completions:
 
     def ways(self, at: int) -> tuple[int, ...]:
         """The way through each layer from ``start`` on."""
-        found = []
-        for size in reversed(self.radix):
-            at, way = divmod(at, size)
-            found.append(way)
-        return tuple(reversed(found))
+        return decoded(at, self.radix)
 
 
 def tabulate(stack: Stack) -> Completions:
@@ -86,9 +83,9 @@ def _longer(stack: Stack, tail: Completions) -> Completions:
 
 
 @dataclass(frozen=True, slots=True)
-class Middle:
-    """Labels of one root at the layer where its completions start: state, value, used (kinds, n), ties (latency, RAM, Flash;
-    3, n) and what each can earn at most, ``promise``."""
+class Partial:
+    """Partial paths of one root: state, value, resources used (kinds, n), what breaks ties (latency, RAM, Flash so far; 3, n) and
+    an upper bound on the value of any completion, ``promise``."""
 
     state: Ints
     value: Ints
@@ -98,7 +95,7 @@ class Middle:
 
 
 def join(
-    labels: Middle, table: Completions, at: int, limits: Ints, wanted: tuple[float, int], noise: float
+    labels: Partial, table: Completions, at: int, limits: Ints, wanted: tuple[float, int], noise: float
 ) -> tuple[int, int, int] | None:
     """The label and completion of the largest value in ``wanted`` (at least, at most), ties decided by latency, RAM, Flash and order;
     and how many labels were looked at. None if no pair keeps the limits."""

@@ -19,7 +19,7 @@ from hwscale.errors import ConfigError
 from hwscale.problem import LONGEST_FS, Problem, path
 from hwscale.solve.chain import Ints
 from hwscale.solve.chain_bounds import Chain, chains, least_value, noise, score_bound
-from hwscale.solve.completions import Middle, join
+from hwscale.solve.completions import Partial, join
 from hwscale.solve.dominance import undominated
 from hwscale.solve.duals import Floats
 from hwscale.solve.solution import Incumbent, Solution, Status, proven
@@ -37,17 +37,11 @@ LABELS = (20_000, 200_000)
 bound, and the gap is printed."""
 
 
-@dataclass(slots=True)
-class _Labels:
-    """Partial paths, ordered as ties are broken: state, value, resources (kinds, n), what breaks ties (latency, RAM, Flash so
-    far; 3, n), an upper bound on the value of any completion, the same if nothing capped the value, and per layer the parent's
+@dataclass(frozen=True, slots=True)
+class _Labels(Partial):
+    """Partial paths, ordered as ties are broken; besides, what each promises if nothing capped the value, and per layer the parent's
     place and the way taken."""
 
-    state: Ints
-    value: Ints
-    used: Ints
-    ties: Ints
-    promise: Floats
     earned: Floats
     trail: list[tuple[Ints, Ints]]
 
@@ -170,8 +164,7 @@ def _search(
             labels = labels[undominated(labels.state, labels.value, labels.used, labels.ties, capped=chain.capped)]
         labels, lost = labels.best(keep)
         dropped = max(dropped, lost)
-    middle = Middle(labels.state, labels.value, labels.used, labels.ties, labels.promise)
-    found = join(middle, chain.table, at, stack.limits[:, at], (wanted, chain.cap), noise(float(prices.bound[0])))
+    found = join(labels, chain.table, at, stack.limits[:, at], (wanted, chain.cap), noise(float(prices.bound[0])))
     left = -math.inf
     if dropped > -math.inf:
         left = score_bound(problem, stack, chain.root, min(chain.steps.floor(dropped), float(prices.bound[0])))

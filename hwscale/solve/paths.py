@@ -13,7 +13,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from hwscale.chain_space import ChainGroup
+from hwscale.chain_space import ChainGroup, decoded
 from hwscale.cost_terms import CostArrays, Ints
 from hwscale.errors import ConfigError
 from hwscale.problem import Problem, path
@@ -36,11 +36,7 @@ class Ends:
 
     def ways(self, at: int) -> tuple[int, ...]:
         """The way through each layer of end number ``at``."""
-        found = []
-        for size in reversed(self.radix):
-            at, way = divmod(at, size)
-            found.append(way)
-        return tuple(reversed(found))
+        return decoded(at, self.radix)
 
 
 @lru_cache(maxsize=64)
