@@ -25,6 +25,7 @@ bench: $(VENV)/.bench
 fidelity: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.fidelity
 	$(BIN)/python -m benchmarks.atomnet_rows
+	$(BIN)/python -m benchmarks.fidelity_runtimes
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("hwscale needs Python 3.11 or newer, got " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'

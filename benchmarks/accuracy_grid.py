@@ -46,7 +46,9 @@ def load(name: str) -> Grid:
     with DATA.open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if (row["net"], row["recipe"]) == GRIDS[name]]
     priced = [
-        hwscale.cost(row["net"], {"alpha": row["alpha"], "resolution": row["resolution"]}, classes=1000).cost
+        hwscale.cost(
+            row["net"], {"alpha": row["alpha"], "resolution": row["resolution"]}, classes=1000, runtime="tensors"
+        ).cost
         for row in rows
     ]
     costs = {

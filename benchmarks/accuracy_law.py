@@ -60,7 +60,10 @@ def widened(name: str) -> Grid:
     o, a, p, b, q = law(load(name))
     net = GRIDS[name][0]
     values = [(n / 20, r) for n in range(2, 51) for r in range(32, 257, 16)]
-    priced = [hwscale.cost(net, {"alpha": alpha, "resolution": r}, classes=1000).cost for alpha, r in values]
+    priced = [
+        hwscale.cost(net, {"alpha": alpha, "resolution": r}, classes=1000, runtime="tensors").cost
+        for alpha, r in values
+    ]
     costs = {"ram": "ram_bytes", "flash": "flash_bytes", "macs": "macs", "params": "params"}
     arrays = {key: np.array([getattr(cost, field) for cost in priced], np.float64) for key, field in costs.items()}
     sides = np.array([float(r) for _, r in values])

@@ -70,9 +70,11 @@ def limits(count: int = COUNT, seed: int = SEED) -> list[Limits]:
     return drawn[:count]
 
 
-def problems(net: str, budgets: Sequence[Limits], domain: dict[str, Any] | None = None) -> list[Problem]:
+def problems(
+    net: str, budgets: Sequence[Limits], domain: dict[str, Any] | None = None, runtime: str = "tensors"
+) -> list[Problem]:
     """The budgets over one space with ImageNet's classes, for most MACs."""
-    space = make_space(make_domain(net, domain=domain, classes=1000), "tensors")
+    space = make_space(make_domain(net, domain=domain, classes=1000), runtime)
     return [Problem(space, find_objective("macs"), budget, FS_PER_MAC) for budget in budgets]
 
 
@@ -97,6 +99,9 @@ def measure(count: int = COUNT, seed: int = SEED) -> list[Line]:
     asked = problems("mcunet", MCUNET)
     taken, note = _solves(asked, repeats=1)
     lines.append(Line(SECTION, f"mcunet, {asked[0].space.size:.0e} paths: max", max(taken), "s", note=note))
+    for net, budgets in (("atomnet", limits(count, seed)), ("mcunet", MCUNET)):
+        taken, note = _solves(problems(net, budgets, runtime="tflm"), repeats=1)
+        lines.append(Line(SECTION, f"{net}, runtime tflm, winners planned: max", max(taken), "s", note=note))
     return lines
 
 

@@ -24,15 +24,17 @@ def measure(candidates: int = CANDIDATES, seed: int = SEED) -> list[Line]:
     """Candidates/s of random points of the default domain at 7 layers: at one resolution, and mixed."""
     one = _only_group({"num_layers": NUM_LAYERS, "resolution": RESOLUTION})
     mixed = _only_group({"num_layers": NUM_LAYERS})
+    arena = _only_group({"num_layers": NUM_LAYERS, "resolution": RESOLUTION}, "tflm")
     what = f"{candidates:.0e} random PhiNets, num_layers {NUM_LAYERS}"
     return [
         Line(SECTION, f"{what}, resolution {RESOLUTION}", _rate(one, candidates, seed), "/s", BAR_PER_S, True),
         Line(SECTION, f"{what}, {len(mixed.roots)} resolutions mixed", _rate(mixed, candidates, seed), "/s"),
+        Line(SECTION, f"{what}, resolution {RESOLUTION}, runtime tflm", _rate(arena, candidates, seed), "/s"),
     ]
 
 
-def _only_group(fix: dict[str, int]) -> Group:
-    (group,) = make_space(make_domain("phinet", fix), "tensors").groups
+def _only_group(fix: dict[str, int], runtime: str = "tensors") -> Group:
+    (group,) = make_space(make_domain("phinet", fix), runtime).groups
     return group
 
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from hwscale.errors import PlatformError as PlatformError
     from hwscale.errors import UnsupportedOpError as UnsupportedOpError
     from hwscale.errors import VerificationError as VerificationError
+    from hwscale.foreign.cost import cost_module as cost_module
+    from hwscale.foreign.cost import cost_tflite as cost_tflite
     from hwscale.platform import Platform as Platform
     from hwscale.platform import load_platform as load_platform
     from hwscale.platform import platforms as platforms
@@ -42,6 +44,7 @@ _HOMES = {
         "UnsupportedOpError",
         "VerificationError",
     ),
+    "hwscale.foreign.cost": ("cost_module", "cost_tflite"),
     "hwscale.platform": ("Platform", "load_platform", "platforms"),
     "hwscale.result": ("Fit",),
 }

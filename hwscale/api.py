@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hwscale.advice import warnings_for
 from hwscale.archive import load
+from hwscale.backends import BACKENDS, Progress, check_backend, measured
 from hwscale.budget import Budget, Timing, latency_fs, make_budget, make_timing, parse_limits, usable_bytes
 from hwscale.candidate import Candidate
 from hwscale.configuration import Configuration, configure, pinned
@@ -20,19 +21,15 @@ from hwscale.objectives import BAND, Objective, find_objective
 from hwscale.platform import Platform, load_platform
 from hwscale.problem import FEMTO, Problem
 from hwscale.result import Cost, CostReport, Fit
+from hwscale.runtimes import DEFAULT as DEFAULT_RUNTIME
 from hwscale.runtimes import find_runtime
 from hwscale.solve import solve
-from hwscale.solve.infeasible import explain
 from hwscale.solve.solution import Solution
 from hwscale.solve.targets import solve_targets
 from hwscale.space import make_space
 from hwscale.units import parse_bytes, parse_share
-from hwscale.verification import Verification, compare
+from hwscale.verification import Verification
 
-if TYPE_CHECKING:
-    from torch import nn
-
-BACKENDS = ("torch", "none")
 SCHEDULES = ("layer",)
 INPUT_BUFFERS = ("counted", "external")
 RESTRICTION = (
@@ -55,7 +52,7 @@ def fit(
     in_channels: int = 3,
     input_shape: Sequence[int] | None = None,
     objective: str | Objective = "balanced",
-    runtime: str = "tensors",
+    runtime: str = DEFAULT_RUNTIME,
     schedule: str = "layer",
     solver: str = "auto",
     verify: str = "torch",
@@ -63,6 +60,7 @@ def fit(
     reserve_ram: float | str = 0,
     reserve_flash: float | str = 0,
     margin: float | str = 0.0,
+    progress: Progress | None = None,
 ) -> Fit:
     """The best configuration of a family that fits a platform, with its certificate, verified.
 
@@ -81,10 +79,12 @@ def fit(
         fixes the resolution and may be a rectangle.
     objective : "balanced", "macs", "params", "balanced:r0=160,c=1.5", or an Objective.
     solver : auto, exhaustive; quadtree, table, nlp (never called optimal); for stage-wise families labels, paths, milp.
-    verify : "torch" instantiates and measures the answer, "none" does not.
+    verify : "torch" instantiates and measures the answer, "none" does not. "tflm" also converts it and runs it in TensorFlow Lite
+        Micro (extra ``hwscale[convert]``), "vela" also has Arm's compiler estimate it for an Ethos-U platform (``hwscale[vela]``).
     input_buffer : "external" if the image lies outside the arena.
     reserve_ram, reserve_flash : what the application keeps of the platform's memory [B or "64 KiB"].
     margin : share of the platform's RAM and Flash left free after the reserve: 0.1 or "10%".
+    progress : called with a line before each slow step of the verification.
 
     Raises
     ------
@@ -110,6 +110,7 @@ def fit(
     if both := sorted(set(caps) & set(aims)):
         raise ConfigError(f"{both[0]} is both a limit and a target; drop one of the two")
     where = None if platform is None else load_platform(platform)
+    check_backend(verify, where)
     declared = make_domain(net, fix, domain, classes=classes, in_channels=in_channels, input_shape=input_shape)
 
     given = {**(fix or {}), **(domain or {})}
@@ -137,6 +138,8 @@ def fit(
         problem = replace(problem, objective=goal)
         solution = answered(problem)
     if solution is None:
+        from hwscale.solve.infeasible import explain
+
         raise explain(Problem(space, goal, budget.metrics(), timing.fs_per_mac), budget)
     chosen = pinned(declared, solution.best.values)
     record = _priced(solution.best, chosen, runtime, space.external_input)
@@ -149,6 +152,8 @@ def fit(
         objective=goal.name,
         external_input=space.external_input,
         cost=_cost(record, timing),
+        ram_parts=record.ram_parts,
+        least_ram_bytes=record.least_ram_bytes,
         evidence=_evidence(wanted.evidence, timing),
         limits=limits_only.limits,
         binding=_binding(problem, solution.best, limits_only),
@@ -164,7 +169,8 @@ def fit(
     )
     if verify == "none":
         return found
-    return replace(found, verification=_measured(found.build(), chosen, record, runtime, space.external_input))
+    outcome = measured(verify, found.build(), chosen, runtime, space.external_input, where, progress)
+    return replace(found, verification=outcome)
 
 
 def cost(
@@ -174,7 +180,7 @@ def cost(
     input_shape: Sequence[int] | None = None,
     classes: int | None = None,
     in_channels: int = 3,
-    runtime: str = "tensors",
+    runtime: str = DEFAULT_RUNTIME,
     platform: str | Path | Platform | None = None,
     input_buffer: str = "counted",
 ) -> CostReport:
@@ -202,14 +208,18 @@ def cost(
         usable={name: size for name, size in usable.items() if size is not None},
         external_input=external,
         fs_per_mac=timing.fs_per_mac,
+        ram_parts=record.ram_parts,
+        least_ram_bytes=record.least_ram_bytes,
     )
 
 
-def verify(directory: str | Path) -> Verification:
+def verify(directory: str | Path, *, backend: str = "torch", progress: Progress | None = None) -> Verification:
     """Measure a saved fit again: its network with its weights against a fresh prediction and the saved cost.
 
-    Raises ConfigError if ``directory`` is no saved fit, VerificationError if anything differs.
+    ``backend`` and ``progress`` as ``verify`` and ``progress`` of `fit`. Raises ConfigError if ``directory`` is no saved fit or a
+    package is missing, VerificationError if anything differs.
     """
+    _choose("backend", backend, BACKENDS[:-1])
     record, network = load(directory)
     chosen = configure(
         record["family"], record["hyperparameters"], input_shape=record["input_shape"], classes=record["classes"]
@@ -222,7 +232,8 @@ def verify(directory: str | Path) -> Verification:
             raise VerificationError(
                 f"{directory}: the saved {name} is {saved}, but this version of hwscale predicts {now}; run fit again"
             )
-    return _measured(network, chosen, predicted, record["runtime"], external)
+    platform = None if record["platform"] is None or backend != "vela" else load_platform(record["platform"])
+    return measured(backend, network, chosen, record["runtime"], external, platform, progress)
 
 
 def families() -> tuple[str, ...]:
@@ -238,7 +249,8 @@ def _choose(name: str, given: str, allowed: Sequence[str]) -> None:
 def _priced(best: Candidate, chosen: Configuration, runtime: str, external: bool) -> NetworkRecord:
     """The answer as printed, priced again in Python ints; it must cost what the search found."""
     record = chosen.record(runtime, external)
-    searched = (best.ram_bytes, best.flash_bytes, best.macs, best.params)
+    planned = best.planned()
+    searched = (planned["ram"], planned["flash"], best.macs, best.params)
     printed = (record.ram_bytes, record.flash_bytes, record.macs, record.params)
     if searched != printed:
         raise VerificationError(
@@ -257,24 +269,14 @@ def _cost(record: NetworkRecord, timing: Timing) -> Cost:
 
 
 def _evidence(memory: Mapping[str, str], timing: Timing) -> dict[str, str]:
-    latency = f"estimated: MACs / rates {timing.rate_set!r}, weakest source: {timing.status}"
+    instead = ", the platform's default set: it has none of this runtime" if timing.stand_in else ""
+    latency = f"estimated: MACs / rates {timing.rate_set!r}{instead}, weakest source: {timing.status}"
     energy = f"estimated: {1e3 * (timing.power_w or 0):g} mW x latency"
     return {
         **memory,
         "latency": latency if timing.fs_per_mac else f"none: {timing.no_latency}",
         "energy": energy if timing.power_w is not None else f"none: {timing.no_energy}",
     }
-
-
-def _measured(
-    network: nn.Module, chosen: Configuration, predicted: NetworkRecord, runtime: str, external: bool
-) -> Verification:
-    """The network's trace against its prediction; VerificationError where they differ."""
-    from hwscale.measure.trace import measure
-
-    strict = find_runtime(runtime).strict_measure
-    measured = measure(network, chosen.input_shape, strict=strict, external_input=external)
-    return compare(predicted, measured, "torch").require()
 
 
 def _binding(problem: Problem, best: Candidate, budget: Budget) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from hwscale.errors import ConfigError, PlatformError, nearest
 from hwscale.ledger import NetworkRecord
-from hwscale.platform import Platform
+from hwscale.platform import Platform, RateSet
 from hwscale.platform_check import STATUSES
 from hwscale.problem import FEMTO, LONGEST_FS
 from hwscale.runtimes.runtime import Runtime
@@ -37,7 +37,8 @@ _PARSERS: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Rates of one rate set on one platform [fs per MAC by operator kind] and power [W]; why a number is missing."""
+    """Rates of one rate set on one platform [fs per MAC by operator kind] and power [W]; why a number is missing. ``stand_in``: the
+    platform has none of the runtime asked for, and these are its default set."""
 
     rate_set: str = ""
     status: str = ""
@@ -45,6 +46,7 @@ class Timing:
     power_w: float | None = None
     no_latency: str = "no platform was named"
     no_energy: str = "no platform was named"
+    stand_in: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +123,11 @@ def parse_limits(given: Mapping[str, Any] | None, word: str = "limit") -> dict[s
 
 
 def make_timing(platform: Platform | None, runtime: Runtime, kinds: Collection[str]) -> Timing:
-    """Rates for these operator kinds: the runtime's own where the platform has them, its default set for `tensors`."""
+    """Rates for these operator kinds: the runtime's own where the platform has them, else its default set."""
     if platform is None:
         return Timing()
     try:
-        rates = platform.rates(runtime.rate_set)
+        rates, stand_in = _rates(platform, runtime)
         fs = {kind: round(FEMTO / rates.mac_per_s(kind)) for kind in sorted(kinds)}
         used = [rate.source.status for rate in rates.rates if rate.operator in kinds]
         weakest = max(used, key=STATUSES.index)
@@ -134,8 +136,16 @@ def make_timing(platform: Platform | None, runtime: Runtime, kinds: Collection[s
     try:
         power = platform.power_w()
     except PlatformError as error:
-        return Timing(rates.runtime, weakest, fs, no_energy=str(error))
-    return Timing(rates.runtime, weakest, fs, power)
+        return Timing(rates.runtime, weakest, fs, no_energy=str(error), stand_in=stand_in)
+    return Timing(rates.runtime, weakest, fs, power, stand_in=stand_in)
+
+
+def _rates(platform: Platform, runtime: Runtime) -> tuple[RateSet, bool]:
+    """The rates of a runtime, or in their place the platform's default set (True)."""
+    try:
+        return platform.rates(runtime.rate_set), False
+    except PlatformError:
+        return platform.rates(), True
 
 
 def make_budget(
@@ -195,9 +205,13 @@ def make_budget(
 
 
 def usable_bytes(platform: Platform | None, runtime: Runtime, name: str) -> int | None:
-    """RAM or Flash that the platform leaves to a network in this runtime [B]; None where nothing limits it."""
+    """RAM or Flash that the platform leaves to a network in this runtime [B], less what its descriptor says the runtime takes; None
+    where nothing limits it."""
     if platform is None:
         return None
+    beside = platform.overhead(runtime.name)
     if name == "ram":
-        return platform.arena_bytes - runtime.ram_overhead_bytes
-    return None if platform.flash_bytes is None else platform.flash_bytes - runtime.flash_overhead_bytes
+        return platform.arena_bytes - ((beside.ram_overhead_bytes or 0) if beside else 0)
+    if platform.flash_bytes is None:
+        return None
+    return platform.flash_bytes - ((beside.flash_overhead_bytes or 0) if beside else 0)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from hwscale.chain_space import ChainGroup
-from hwscale.cost_terms import CostArrays
+from hwscale.cost_terms import CostArrays, NetworkModel
 from hwscale.space import Group
 
 _FIRST = ("num_layers", "resolution", "alpha")
@@ -18,7 +20,8 @@ _FIRST = ("num_layers", "resolution", "alpha")
 
 @dataclass(frozen=True, slots=True)
 class Candidate(ABC):
-    """Costs in bytes, counts and femtoseconds (``latency_fs`` 0 without rates)."""
+    """Costs in bytes, counts and femtoseconds (``latency_fs`` 0 without rates), as a search counts them: where a runtime must plan,
+    RAM and Flash may come out a little higher, see `planned`."""
 
     ram_bytes: int
     flash_bytes: int
@@ -35,6 +38,14 @@ class Candidate(ABC):
             "params": self.params,
             "latency": self.latency_fs,
         }[name]
+
+    @abstractmethod
+    def priced(self) -> tuple[NetworkModel, Mapping[str, Any], int, int]:
+        """Its cost model, the hyperparameters that this takes, and the sides of the input."""
+
+    def planned(self) -> Mapping[str, int]:
+        """RAM and Flash [B] that the runtime really needs, by name."""
+        return _planned(self)
 
     @property
     @abstractmethod
@@ -68,6 +79,14 @@ class LatticePoint(Candidate):
     root: int
     alpha: int
     box: tuple[int, ...]
+
+    def priced(self) -> tuple[NetworkModel, Mapping[str, Any], int, int]:
+        where, group = self.group.roots[self.root], self.group
+        knobs = {
+            h.name: where.branch[h.name] for h in group.model.family.hyperparameters if h.axis == "branch" and h.knob
+        }
+        knobs |= {name: float(lattice[at]) for (name, lattice), at in zip(group.boxes.items(), self.box, strict=True)}
+        return group.model, knobs | {"alpha": float(where.alphas[self.alpha])}, where.height, where.width
 
     @property
     def hyperparameters(self) -> dict[str, Any]:
@@ -119,6 +138,10 @@ class Path(Candidate):
     root: int
     ways: tuple[int, ...]
 
+    def priced(self) -> tuple[NetworkModel, Mapping[str, Any], int, int]:
+        where = self.group.roots[self.root]
+        return self.group.model, self.values, where.height, where.width
+
     @property
     def hyperparameters(self) -> dict[str, Any]:
         found = self.values
@@ -163,3 +186,12 @@ class Path(Candidate):
             params,
             {kind: np.array([by_kind.get(kind, 0) for _, by_kind in found]) for kind in kinds},
         )
+
+
+@lru_cache(maxsize=4096)
+def _planned(candidate: Candidate) -> Mapping[str, int]:
+    model, knobs, height, width = candidate.priced()
+    graph, _ = model.graph(knobs, height, width)
+    lowered = model.lowered(graph)
+    parts = model.runtime.plan(lowered, model.external_input)
+    return {"ram": sum(size for _, size in parts), "flash": int(model.runtime.flash_bytes(lowered))}

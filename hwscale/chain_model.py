@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hwscale.cost_terms import Ints, NetworkModel
+from hwscale.cost_terms import Ints, NetworkModel, sums
 from hwscale.errors import ConfigError
 from hwscale.formulas.family import Settings, Structure
-from hwscale.formulas.graph import Graph, Op, Tensor
+from hwscale.formulas.graph import HOLD, Graph, Op, Tensor
 from hwscale.formulas.stagewise import Link, StagewiseFamily, held_by, maps
-from hwscale.runtimes.runtime import Runtime
+from hwscale.runtimes.runtime import Facts, Memory, Runtime
 
 State = tuple[int, int, int]
 """What passes from link to link: channels of the map, the depth of the stage that is under way and the channels of a map that is
@@ -26,8 +26,8 @@ held for later (0: none)."""
 class Layer:
     """Every way through one link: from state s, way m leads to state ``heads[s, m]`` (-1: no such way).
 
-    ``ram`` [B], ``macs`` and ``kinds`` (MACs by operator kind) have the shape (roots, states, ways), ``flash`` [B] and
-    ``params`` (states, ways). ``picks[s, m]`` says which of ``values``, hyperparameters by name, way m chooses; ways are in
+    ``macs`` and ``kinds`` (MACs by operator kind) have the shape (roots, states, ways), ``regions`` [B], what each memory region
+    must hold, (regions, roots, states, ways), ``persistent`` and ``flash`` [B] and ``params`` (states, ways). ``picks[s, m]`` says which of ``values``, hyperparameters by name, way m chooses; ways are in
     the order that breaks ties. ``states`` are those that leave.
     """
 
@@ -35,7 +35,8 @@ class Layer:
     picks: Ints
     values: tuple[Mapping[str, Any], ...]
     states: tuple[State, ...]
-    ram: Ints
+    regions: Ints
+    persistent: Ints
     flash: Ints
     macs: Ints
     params: Ints
@@ -57,7 +58,10 @@ class ChainModel(NetworkModel):
                 raise ValueError(
                     f"{family.name}: {follower.name} follows {link.name}, whose map is held, and may be absent"
                 )
-        self.base_flash = int(runtime.flash_bytes(0, 0))
+        self.base_persistent, self.base_flash = runtime.base()
+        self.regions = tuple(region.name for region in runtime.memory(Graph()).regions)
+        self.refusal = ""
+        self._known_facts: dict[Any, Facts] = {}
 
     def graph(self, knobs: Mapping[str, Any], height: int, width: int) -> tuple[Graph, Structure]:
         g = Graph()
@@ -71,8 +75,46 @@ class ChainModel(NetworkModel):
                 held = None if holder is None else left[holder]
                 x = self.family.append(g, self.settings, at, x, knobs, channels, same=same, pixel=pixel, held=held)
             left[at] = x
-        # the plan depends on nothing but the ops and who reads what
-        return g, tuple((op.name, op.kind, op.inputs, op.output, op.identity) for op in g.ops)  # type: ignore[misc]
+        return g, ()
+
+    def facts(self, at: int, values: Mapping[str, Any], entering: tuple[int, int], *, pixel: bool) -> Facts:
+        """What the runtime must know of the maps of link ``at``."""
+        combo = tuple((name, values[name]) for name in self.links[at].structural)
+        key = (at, combo, entering, pixel)
+        if key not in self._known_facts:
+            self._known_facts[key] = self.runtime.facts(self._sample(at, combo, entering, pixel, same=False))
+        return self._known_facts[key]
+
+    def _sample(
+        self, at: int, combo: tuple[tuple[str, Any], ...], entering: tuple[int, int], pixel: bool, *, same: bool
+    ) -> Graph:
+        """The ops of link ``at`` with some channels."""
+        g = Graph()
+        x = g.tensor(8, *entering)
+        self.family.append(g, self.settings, at, x, dict(combo), 8 if same else 16, same=same, pixel=pixel, held=x)
+        return g
+
+    def _refused(self, at: int, combo: Mapping[str, Any], place: _Place, *, same: bool) -> bool:
+        """Can the runtime not run link ``at``, with as many channels out as in, or without?"""
+        sample = self._sample(at, tuple(combo.items()), place.entering[0], place.pixel, same=same)
+        reason = self.runtime.refuse(sample)
+        self.refusal = reason or self.refusal
+        return reason is not None
+
+    def pattern(self, axes: Mapping[str, Sequence[Any]], height: int, width: int) -> tuple[Any, ...]:
+        """Inputs of one pattern have chains of one structure: which maps are a pixel, and what the runtime makes of windows that
+        stride over them."""
+        found: list[Any] = []
+        entering = (height, width)
+        for at, (link, leaving) in enumerate(zip(self.links, maps(self.links, height, width), strict=True)):
+            pixel = leaving == (1, 1)
+            found.append(pixel)
+            if link.stride > 1:
+                for combo in product(*(axes[name] for name in link.structural)):
+                    values = dict(zip(link.structural, combo, strict=True))
+                    found.append(self.facts(at, values, entering, pixel=pixel))
+            entering = leaving
+        return tuple(found)
 
     def layers(self, axes: Mapping[str, Sequence[Any]], sizes: Sequence[tuple[int, int]]) -> tuple[Layer, ...]:
         """The ways through each link, for inputs of several sizes (height, width) whose maps shrink to a pixel at one place.
@@ -100,6 +142,8 @@ class ChainModel(NetworkModel):
         widths = self._widths(at, link, axes)
         present = [not link.depth or link.place == 1 or depth >= link.place for _, depth, _ in states]
         entering = sorted({(c, held) for (c, _, held), here in zip(states, present, strict=True) if here})
+        may_add = [self.family.may_add(self.settings, at, combo) for combo in combos]
+        refused = [[self._refused(at, combo, place, same=same) for same in (False, True)] for combo in combos]
         grids = self._grids(at, combos, entering, [c for _, c in widths], place)
 
         ways = list(product(range(len(depths)), range(len(combos)), range(len(widths))))
@@ -114,19 +158,23 @@ class ChainModel(NetworkModel):
         heads, picks = np.full(shape, -1, np.int64), np.full(shape, len(ways), np.int64)
         leaving: dict[State, int] = {}
         rows = {name: np.zeros((len(place.entering), *shape), np.int64) for name in grids}
+        regions = [name for name in grids if isinstance(name, int)]
         combo, width = np.array([c for _, c, _ in ways]), np.array([w for _, _, w in ways])
         for s, ((c_in, depth, held), here) in enumerate(zip(states, present, strict=True)):
             if not here:
                 heads[s, 0] = leaving.setdefault(self._after(at, c_in, depth, held), len(leaving))
                 continue
             picks[s] = np.arange(len(ways))
-            for m, (d, _, w) in enumerate(ways):
+            for m, (d, c, w) in enumerate(ways):
+                if refused[c][may_add[c] and widths[w][1] == c_in]:
+                    continue
                 state = self._after(at, widths[w][1], depths[d] or depth, held)
                 heads[s, m] = leaving.setdefault(state, len(leaving))
             for name, grid in grids.items():
                 rows[name][:, s] = grid[:, combo, entering.index((c_in, held)), width]
-        fixed = {"ram": rows["ram"], "flash": rows["flash"][0], "macs": rows["macs"], "params": rows["params"][0]}
-        kinds = {name: rows[name] for name in rows if name not in fixed}
+        fixed = {"macs": rows["macs"]} | {name: rows[name][0] for name in ("persistent", "flash", "params")}
+        fixed["regions"] = np.stack([rows[region] for region in regions])
+        kinds = {str(name): rows[name] for name in rows if name not in fixed and name not in regions}
         return Layer(heads, picks, tuple(values), tuple(leaving), **fixed, kinds=kinds)
 
     def _after(self, at: int, channels: int, depth: int, held: int) -> State:
@@ -154,13 +202,14 @@ class ChainModel(NetworkModel):
         entering: list[tuple[int, int]],
         leaving: list[int],
         place: _Place,
-    ) -> dict[str, Ints]:
-        """Costs by name over (root, combination, channels (in, held), channels out)."""
+    ) -> dict[str | int, Ints]:
+        """Costs by name, or by number of the memory region, over (root, combination, channels (in, held), channels out)."""
         shape = (len(place.entering), len(combos), len(entering), len(leaving))
         row, column = (grid.ravel() for grid in np.indices(shape[2:]))
         c_in, held = np.array(entering, np.int64).reshape(-1, 2).T[:, row]
         c_out = np.array(leaving, np.int64)[column]
-        found: dict[str, Ints] = {name: np.zeros(shape, np.int64) for name in ("ram", "flash", "macs", "params")}
+        names = ("persistent", "flash", "macs", "params", *range(len(self.regions)))
+        found: dict[str | int, Ints] = {name: np.zeros(shape, np.int64) for name in names}
         for n, combo in enumerate(combos):
             parts: list[tuple[Any, bool]] = [(np.arange(len(c_in)), False)]
             if self.family.may_add(self.settings, at, combo):
@@ -175,7 +224,7 @@ class ChainModel(NetworkModel):
 
     def _part(
         self, at: int, combo: dict[str, Any], channels: tuple[Ints, Ints, Ints], same: bool, place: _Place
-    ) -> dict[str, npt.NDArray[np.int64]]:
+    ) -> dict[str | int, npt.NDArray[np.int64]]:
         """Costs by name of one graph, shape (roots, cells) or (cells,); ``channels`` of the maps in, held and out."""
         g = Graph()
         c_in, c_held, c_out = channels
@@ -189,14 +238,21 @@ class ChainModel(NetworkModel):
         holder = self.held[at]
         if held is not None and holder is not None and self.links[holder].held_until != self.links[at].name:
             _hold(g, held)
-        plan = self.runtime.plan(g.ops)
+        facts = self.facts(at, combo, place.entering[0], pixel=place.pixel)
+        lowered = self.runtime.lower(g, facts)
+        memory = self.runtime.memory(lowered)
         if self.external_input and at == 0:
-            plan = plan.without(0)
-        ram: Any = 0
-        for live in plan.peak_steps():
-            ram = np.maximum(ram, sum(g.tensors[t].size for t in live))
-        flash, macs, params, kinds = self.sums(g)
-        return {"ram": ram, "flash": flash - self.base_flash, "macs": macs, "params": params, **kinds}
+            memory = Memory(tuple(region.without(0) for region in memory.regions), memory.persistent)
+        regions: dict[str | int, Any] = {}
+        for number, region in enumerate(memory.regions):
+            largest, *others = region.peaks(lowered.tensors)
+            for other in others:
+                largest = np.maximum(largest, other)
+            regions[number] = largest
+        persistent, flash = self.runtime.shares(lowered)
+        macs, params, kinds = sums(g)
+        found: dict[str | int, Any] = {"persistent": persistent, "flash": flash, "macs": macs, "params": params}
+        return regions | found | kinds
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,4 +273,4 @@ def _sides(sizes: list[tuple[int, int]]) -> tuple[Any, Any]:
 
 def _hold(g: Graph, held: Tensor) -> None:
     """A reader without work or output, so that the map is alive here."""
-    g.ops.append(Op("hold", "hold", (held.index,), g.tensor(0, 1, 1).index))
+    g.ops.append(Op(HOLD, HOLD, (held.index,), g.tensor(0, 1, 1).index))

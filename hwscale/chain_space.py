@@ -20,7 +20,7 @@ from hwscale.domain import Domain, Interval
 from hwscale.errors import ConfigError
 from hwscale.formulas import find_family
 from hwscale.formulas.family import Settings
-from hwscale.formulas.stagewise import StagewiseFamily, maps, stagewise
+from hwscale.formulas.stagewise import StagewiseFamily, stagewise
 from hwscale.search_space import SearchSpace
 
 LARGEST_COST = 2**52
@@ -96,18 +96,24 @@ class ChainGroup:
         return found
 
     def price(self, root: int, ways: Sequence[int]) -> tuple[dict[str, int], dict[str, int]]:
-        """Exact cost of a path: ram, flash, macs, params by name, and MACs by operator kind."""
-        total = {"ram": 0, "flash": self.model.base_flash, "macs": 0, "params": 0}
+        """Cost of a path: ram, flash, macs, params by name, and MACs by operator kind. RAM and Flash are what adds up along it, see
+        `hwscale.runtimes.runtime.Runtime.shares`."""
+        total = {"ram": self.model.base_persistent, "flash": self.model.base_flash, "macs": 0, "params": 0}
+        regions = [0] * len(self.model.regions)
         kinds: dict[str, int] = {}
         state = 0
         for layer, way in zip(self.layers, ways, strict=True):
-            total["ram"] = max(total["ram"], int(layer.ram[root, state, way]))
+            regions = [
+                max(most, int(size)) for most, size in zip(regions, layer.regions[:, root, state, way], strict=True)
+            ]
+            total["ram"] += int(layer.persistent[state, way])
             total["flash"] += int(layer.flash[state, way])
             total["macs"] += int(layer.macs[root, state, way])
             total["params"] += int(layer.params[state, way])
             for kind, macs in layer.kinds.items():
                 kinds[kind] = kinds.get(kind, 0) + int(macs[root, state, way])
             state = int(layer.heads[state, way])
+        total["ram"] += sum(regions)
         return total, kinds
 
 
@@ -144,7 +150,10 @@ def make_chain_space(domain: Domain, runtime: str, external_input: bool) -> Chai
             continue
         assert isinstance(model, ChainModel)
         for axes in _axes(family, settings, domain):
-            groups += _groups(model, axes, domain, options)
+            found = list(_groups(model, axes, domain, options))
+            groups += [group for group in found if group.paths]
+            if not all(group.paths for group in found):
+                refused.append(f"runtime {runtime} cannot run it: {model.refusal}")
     if not groups:
         raise ConfigError(f"nothing in this domain can be built: {refused[0] if refused else 'no candidates'}")
     for group in groups:
@@ -194,8 +203,7 @@ def _groups(
     sizes = [domain.input_size] if domain.input_size else [(side, side) for side in _listed(domain, "resolution")]
     for height, width in sizes:
         branch = ({} if domain.input_size else {"resolution": height}) | options
-        pattern = tuple(size == (1, 1) for size in maps(model.links, height, width))
-        roots.setdefault(pattern, []).append(ChainRoot(branch, height, width))
+        roots.setdefault(model.pattern(axes, height, width), []).append(ChainRoot(branch, height, width))
     for members in roots.values():
         layers = model.layers(axes, [(root.height, root.width) for root in members])
         yield ChainGroup(model, tuple(members), axes, layers)

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from hwscale.chain_model import ChainModel
-from hwscale.closed_form_peak import Bounds
+from hwscale.closed_form_peak import Bounds, unrounded
 from hwscale.closed_form_terms import Formula, Question, assembled
 from hwscale.closed_form_text import collected
 from hwscale.cost_model import network_model
@@ -55,7 +55,8 @@ def relaxed_chain(form: Formula) -> Formula:
         meanings[symbol] = bare.args[0] if isinstance(bare, sympy.floor) else bare
 
     def smooth(expression: Any) -> Any:
-        return sympy.expand(expression.replace(sympy.floor, lambda inner: inner).xreplace(meanings))
+        bare = sympy.sympify(expression).replace(sympy.floor, lambda inner: inner)
+        return sympy.expand(unrounded(bare).xreplace(meanings))
 
     return replace(
         form,
@@ -63,7 +64,10 @@ def relaxed_chain(form: Formula) -> Formula:
         macs=smooth(form.macs),
         params=smooth(form.params),
         flash=smooth(form.flash),
-        ram_terms=tuple((name, collected(smooth(size))) for name, size in form.ram_terms),
+        ram_regions=tuple(
+            (region, tuple((op, collected(smooth(size))) for op, size in terms)) for region, terms in form.ram_regions
+        ),
+        persistent=collected(smooth(form.persistent)),
         blocks={},
         definitions={},
         assumptions=("no width is rounded", *(a for a in form.assumptions if "make_divisible" not in a)),
@@ -85,6 +89,9 @@ class _Chain:
         self.side: Any = question.resolution or self.multiple * self._m
         # large enough that no map is a single pixel, whose global pool changes nothing
         self.least_side = question.resolution or 2 * self.multiple
+        graph, _ = model.graph(values, self.least_side, self.least_side)
+        model.check(graph)
+        self.facts = model.runtime.facts(graph)
 
     def expanded(self, expression: Any) -> Any:
         import sympy
@@ -118,11 +125,10 @@ class _Chain:
                     g, settings, at, x, self.values, channels, same=same, pixel=leaving == (1, 1), held=held
                 )
             left[at] = x
-        structure: Any = tuple((op.name, op.kind, op.inputs, op.output, op.identity) for op in g.ops)
         used = {symbol for tensor in g.tensors for symbol in sympy.sympify(tensor.channels).free_symbols}
         definitions = {symbol: meaning for symbol, meaning in policy.meaning.items() if symbol in used}
         return assembled(
-            self, g, structure, definitions, self._assumptions(seams, definitions), self._bounds(names), self._least(),
+            self, g, definitions, self._assumptions(seams, definitions), self._bounds(names), self._least(),
             exact=True, relax=lambda: relaxed_chain(self.formula()),
         )  # fmt: skip
 

@@ -13,12 +13,13 @@ import numpy as np
 
 from hwscale.closed_form_peak import width_bounds
 from hwscale.closed_form_terms import Formula, Question, assembled
-from hwscale.cost_model import CostModel, cost_model
+from hwscale.cost_model import cost_model
 from hwscale.domain import make_domain
 from hwscale.errors import ConfigError
 from hwscale.formulas import find_lattice_family
 from hwscale.formulas.family import Family, Settings, Structure, Widths
 from hwscale.formulas.rounding import RELAXED, Definitions, breakpoints, staircase
+from hwscale.runtimes.runtime import Facts
 
 _SIZES_TRIED = 64
 """Multiples of `Family.map_multiple` tried as the smallest input side."""
@@ -60,7 +61,7 @@ class _Reading:
 
         self.question = question
         self.family: Family = find_lattice_family(question.family)
-        self.model: CostModel = cost_model(question.family, question.settings, question.runtime)
+        self.model = cost_model(question.family, question.settings, question.runtime)
         self.free = [h.name for h in self.family.hyperparameters if h.knob and h.name not in question.fixed]
         self.knobs: dict[str, Any] = {name: sympy.Symbol(name, positive=True) for name in self.free}
         # the decimal that was written is meant, not the float nearest to it
@@ -79,11 +80,20 @@ class _Reading:
             raise ConfigError(f"{question.family} cannot be built: {reasons[sizes[-1]]}")
         # that of large inputs: in the smallest ones a map may be a single pixel, whose global pool changes nothing
         self.map_structure = built[max(built)]
-        self.least_side = min(n for n, structure in built.items() if structure == self.map_structure)
+        self.facts = self._facts(max(built))
+        alike = (n for n, structure in built.items() if structure == self.map_structure)
+        self.least_side = next(n for n in alike if self._facts(n) == self.facts)
         self.R = sympy.Symbol("R", integer=True, positive=True)
         self._m = sympy.Symbol("m", integer=True, positive=True)
         # a side of m multiples, not R itself: so every halving resolves without a floor
         self.side: Any = question.resolution or self.multiple * self._m
+
+    def _facts(self, side: int) -> Facts:
+        """What the runtime knows of the maps of an input; ConfigError if it cannot run the network."""
+        knobs = self.numbers
+        if "alpha" not in self.question.fixed:  # some network of this graph: a wide one
+            knobs = knobs | {"alpha": max(knobs["alpha"], 1.0)}
+        return self.model.facts(knobs, side, side)
 
     @property
     def assumptions(self) -> tuple[str, ...]:
@@ -213,7 +223,6 @@ def _assemble(
     return assembled(
         reading,
         graph,
-        structure,
         definitions,
         assumptions,
         bounds,

@@ -85,18 +85,27 @@ def peak_terms(
 ) -> list[tuple[str, Any]]:
     """The (op, bytes) of (op, bytes, live tensors) that can be the largest; of equal ones the first.
 
-    ``least`` holds lower bounds of R [px] and gamma.
+    ``least`` holds lower bounds of R [px] and gamma. A term that rounds up counts as little as it can against the others, and as
+    much as it can where it is to be ruled out.
     """
     sets = [live for *_, live in terms]
     kept = [n for n, s in enumerate(sets) if not any(s < o or (s == o and k < n) for k, o in enumerate(sets))]
-    polynomials = {n: _polynomial(terms[n][1]) for n in kept}
+    lower = {n: _polynomial(unrounded(terms[n][1])) for n in kept}
+    upper = {n: _polynomial(unrounded(terms[n][1], 1)) for n in kept}
     proof = _Proof(bounds, least)
     for group in (1, 2):
         for n in reversed(kept.copy()):
-            others = [polynomials[k] for k in kept if k != n]
-            if any(proof.below(polynomials[n], some) for some in combinations(others, group)):
+            others = [lower[k] for k in kept if k != n]
+            if any(proof.below(upper[n], some) for some in combinations(others, group)):
                 kept.remove(n)
     return [terms[n][:2] for n in kept]
+
+
+def unrounded(expression: Any, excess: int = 0) -> Any:
+    """``expression`` with every ceiling replaced by its argument and ``excess``: 0 or 1 for a lower or an upper bound."""
+    import sympy
+
+    return sympy.expand(expression.replace(sympy.ceiling, lambda inner: inner + excess))
 
 
 def _polynomial(expression: Any) -> Polynomial:

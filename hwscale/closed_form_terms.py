@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from hwscale.closed_form_peak import Bounds, peak_terms
+from hwscale.closed_form_peak import Bounds, peak_terms, unrounded
 from hwscale.closed_form_text import collected, to_latex, to_text
-from hwscale.cost_terms import CostTerms
-from hwscale.formulas.family import Settings, Structure
-from hwscale.formulas.graph import Graph, total
+from hwscale.cost_terms import CostTerms, NetworkModel, sums
+from hwscale.formulas.family import Settings
+from hwscale.formulas.graph import Graph, Op, total
+from hwscale.runtimes.runtime import Facts
 
 SCHEMA = "hwscale.formula/1"
 
@@ -36,8 +37,8 @@ class Formula:
     """Closed forms of one family; get it from `formula`.
 
     ``macs`` [MAC, batch 1], ``params`` [1] and ``flash`` [B] are sympy expressions in width symbols [channels] and the
-    input side R [px]. ``ram_terms`` holds (op, live bytes) of every op that can be the peak: a term is left out only
-    with a proof, see `hwscale.closed_form_peak`. ``blocks`` splits "flash", "macs" and "params" by block, in the order
+    input side R [px]. ``ram_regions`` holds per memory region of the runtime its name and (op, bytes) of every op that can be
+    its peak: a term is left out only with a proof, see `hwscale.closed_form_peak`. ``persistent`` [B] comes on top. ``blocks`` splits "flash", "macs" and "params" by block, in the order
     of execution. ``definitions`` maps each symbol to an expression in hyperparameters and earlier symbols; empty in the
     relaxed form, whose costs are posynomials in the hyperparameters themselves. ``assumptions`` says, in sentences,
     where all this holds.
@@ -48,19 +49,27 @@ class Formula:
     macs: Any
     params: Any
     flash: Any
-    ram_terms: tuple[tuple[str, Any], ...]
+    ram_regions: tuple[tuple[str, tuple[tuple[str, Any], ...]], ...]
+    persistent: Any
     blocks: Mapping[str, tuple[tuple[str, Any], ...]]
     definitions: Mapping[Any, Any]
     assumptions: tuple[str, ...]
     _relax: Callable[[], Formula] = field(repr=False)
 
     @property
+    def ram_terms(self) -> tuple[tuple[str, Any], ...]:
+        """The (op, bytes) of the activations, the first region."""
+        return self.ram_regions[0][1]
+
+    @property
     def ram(self) -> Any:
-        """Peak RAM [B]: an unevaluated sympy Max over ``ram_terms``."""
+        """RAM [B]: per region an unevaluated sympy Max, and what persists. Where a runtime packs tensors (tflm) that is what no
+        plan can go below."""
         import sympy
 
         # evaluating Max compares all pairs symbolically, seconds for a few dozen terms
-        return sympy.Max(*(expression for _, expression in self.ram_terms), evaluate=False)
+        peaks = [sympy.Max(*(size for _, size in terms), evaluate=False) for _, terms in self.ram_regions]
+        return peaks[0] if len(peaks) == 1 and self.persistent == 0 else sympy.Add(*peaks, self.persistent)
 
     def relaxed(self) -> Formula:
         """The smooth posynomial without any rounding, in alpha, beta and t_zero, or alpha and gamma, and R.
@@ -92,6 +101,11 @@ class Formula:
             "classes": question.settings.classes,
             "definitions": {str(symbol): str(meaning) for symbol, meaning in self.definitions.items()},
             "ram_terms": [{"op": op, "bytes": str(expression)} for op, expression in self.ram_terms],
+            "ram_regions": {
+                name: [{"op": op, "bytes": str(expression)} for op, expression in terms]
+                for name, terms in self.ram_regions
+            },
+            "persistent_bytes": str(self.persistent),
             "ram_bytes": str(self.ram),
             "flash_bytes": str(self.flash),
             "macs": str(self.macs),
@@ -104,7 +118,11 @@ class Reading(Protocol):
     """What `assembled` needs to know of a question."""
 
     question: Question
-    model: Any
+    facts: Facts
+
+    @property
+    def model(self) -> NetworkModel:
+        """What prices the graph."""
 
     def expanded(self, expression: Any) -> Any:
         """``expression`` of the graph as a sum of monomials in R."""
@@ -113,7 +131,6 @@ class Reading(Protocol):
 def assembled(
     reading: Reading,
     graph: Graph,
-    structure: Structure,
     definitions: Mapping[Any, Any],
     assumptions: tuple[str, ...],
     bounds: Bounds,
@@ -124,22 +141,34 @@ def assembled(
 ) -> Formula:
     """The formula of a symbolic graph; ``bounds`` and ``least`` as in `hwscale.closed_form_peak.peak_terms`, ``relax`` makes the
     relaxed form."""
-    terms = reading.model.terms(graph, structure)
-    steps = reading.model.runtime.plan(graph.ops).steps
-    live = {name: frozenset(tensors) for name, tensors in steps}
-    ram = [(name, reading.expanded(size), live[name]) for name, size in terms.ram_terms]
-    blocks = _blocks(reading, graph, structure, terms) if exact else {}
+    model = reading.model
+    terms, lowered = model.terms(graph, reading.facts), model.lowered(graph, reading.facts)
+
+    def tidy(expression: Any) -> Any:
+        return reading.expanded(expression) if exact else unrounded(reading.expanded(expression))
+
+    regions = []
+    for region, (name, rows) in zip(model.memory(lowered).regions, terms.regions, strict=True):
+        ram = [(op, tidy(size), frozenset(live)) for (op, size), (_, live) in zip(rows, region.steps, strict=True)]
+        regions.append((name, tuple((op, collected(size)) for op, size in peak_terms(ram, bounds, least))))
+    blocks = _blocks(reading, graph, lowered, terms) if exact else {}
 
     def whole(quantity: str, cost: Any) -> Any:
-        return sum((part for _, part in blocks[quantity]), 0) if blocks else reading.expanded(cost)
+        return sum((part for _, part in blocks[quantity]), 0) if blocks else tidy(cost)
 
+    if model.runtime.exact_plan:
+        assumptions = (
+            *assumptions,
+            f"RAM is what {model.runtime.name} needs at least: its allocator may leave gaps, which fit and cost plan",
+        )
     return Formula(
         reading.question,
         "exact" if exact else "relaxed",
         whole("macs", terms.macs),
         whole("params", terms.params),
         whole("flash", terms.flash_bytes),
-        tuple((name, collected(size)) for name, size in peak_terms(ram, bounds, least)),
+        tuple(regions),
+        collected(tidy(terms.persistent)),
         blocks,
         definitions,
         assumptions,
@@ -147,23 +176,26 @@ def assembled(
     )
 
 
-def _blocks(
-    reading: Reading, graph: Graph, structure: Structure, terms: CostTerms
-) -> dict[str, tuple[tuple[str, Any], ...]]:
+def _blocks(reading: Reading, graph: Graph, lowered: Graph, terms: CostTerms) -> dict[str, tuple[tuple[str, Any], ...]]:
     """Each cost as a sum over blocks, the ops with one first name; what belongs to no block comes last."""
-    ops: dict[str, list[Any]] = {}
-    for op in graph.ops:
-        ops.setdefault(op.name.split(".")[0], []).append(op)
-    # the plan of the whole graph is known under `structure`, so a part of it costs only its sums
-    nothing = reading.model.terms(Graph(graph.tensors), structure)
-    costs = {name: reading.model.terms(Graph(graph.tensors, part), structure) for name, part in ops.items()}
+
+    def parts(of: Graph) -> dict[str, Graph]:
+        ops: dict[str, list[Op]] = {}
+        for op in of.ops:
+            ops.setdefault(op.name.split(".")[0], []).append(op)
+        return {name: Graph(of.tensors, part) for name, part in ops.items()}
+
+    flash = {name: reading.model.runtime.shares(part)[1] for name, part in parts(lowered).items()}
+    costs = {name: sums(part) for name, part in parts(graph).items()}
+    quantities = {
+        "flash": (flash, terms.flash_bytes),
+        "macs": ({name: macs for name, (macs, _, _) in costs.items()}, terms.macs),
+        "params": ({name: params for name, (_, params, _) in costs.items()}, terms.params),
+    }
     blocks: dict[str, tuple[tuple[str, Any], ...]] = {}
-    for quantity, attribute in (("flash", "flash_bytes"), ("macs", "macs"), ("params", "params")):
-        parts = [
-            (name, reading.expanded(getattr(cost, attribute) - getattr(nothing, attribute)))
-            for name, cost in costs.items()
-        ]
-        rest = reading.expanded(getattr(terms, attribute)) - total([part for _, part in parts])
-        parts.append(("other", reading.expanded(rest)))
-        blocks[quantity] = tuple((name, collected(part)) for name, part in parts if part != 0)
+    for quantity, (by_block, whole) in quantities.items():
+        rows = [(name, reading.expanded(part)) for name, part in by_block.items()]
+        rest = reading.expanded(whole) - total([part for _, part in rows])
+        rows.append(("other", reading.expanded(rest)))
+        blocks[quantity] = tuple((name, collected(part)) for name, part in rows if part != 0)
     return blocks

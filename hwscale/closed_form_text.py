@@ -46,8 +46,11 @@ def to_text(formula: Formula, width: int) -> str:
     if formula.definitions:
         lines += ["", "Widths [channels]"]
         lines += _packed(formula.definitions, width)
-    lines += ["", "RAM [B] = largest of"]
-    lines += _rows(formula.ram_terms, width)
+    lines += ["", "RAM [B] = largest of", *_rows(formula.ram_terms, width)]
+    for name, terms in formula.ram_regions[1:]:
+        lines += ["", f"+ largest of ({name})", *_rows(terms, width)]
+    if formula.persistent != 0:
+        lines += ["", "+ persistent", *_wrapped(_plain(formula.persistent), width)]
     for quantity, title in _COSTS:
         if formula.blocks:
             lines += ["", f"{title} = sum of", *_rows(formula.blocks[quantity], width)]
@@ -103,7 +106,8 @@ def to_latex(formula: Formula) -> str:
     """See `hwscale.closed_form.Formula.latex`."""
     import sympy
 
-    symbols = {s for _, size in formula.ram_terms for s in size.free_symbols}
+    symbols = {s for _, terms in formula.ram_regions for _, size in terms for s in size.free_symbols}
+    symbols |= formula.persistent.free_symbols
     symbols |= {s for quantity, _ in _COSTS for s in getattr(formula, quantity).free_symbols}
     for symbol, meaning in formula.definitions.items():
         symbols |= {symbol, *meaning.free_symbols}
@@ -114,10 +118,14 @@ def to_latex(formula: Formula) -> str:
         return written.replace(r"\operatorname{make}_{divisible}", r"\operatorname{mdiv}")
 
     rows = [f"{latex(symbol)} &= {latex(meaning)}" for symbol, meaning in formula.definitions.items()]
-    for n, (op, size) in enumerate(formula.ram_terms):
-        start = r"\mathrm{RAM} &= \max\bigl\{" if n == 0 else r"&\qquad"
-        end = r"\bigr\}" if n == len(formula.ram_terms) - 1 else ","
-        rows.append(rf"{start} {latex(size)}{end} && \text{{{_escaped(op)}}}")
+    for at, (_, ops) in enumerate(formula.ram_regions):
+        for n, (op, size) in enumerate(ops):
+            first = r"\mathrm{RAM} &= \max\bigl\{" if at == 0 else r"&\quad + \max\bigl\{"
+            end = r"\bigr\}" if n == len(ops) - 1 else ","
+            start = first if n == 0 else r"&\qquad"
+            rows.append(rf"{start} {latex(size)}{end} && \text{{{_escaped(op)}}}")
+    if formula.persistent != 0:
+        rows += [rf"&\quad + {latex(term)}" for term in sympy.Add.make_args(formula.persistent)]
     for quantity, title in (("flash", "Flash"), ("macs", "MACs"), ("params", "Params")):
         parts: Sequence[tuple[str, Any]] = formula.blocks[quantity] if formula.blocks else ()
         terms = list(parts) or [("", term) for term in sympy.Add.make_args(getattr(formula, quantity))]

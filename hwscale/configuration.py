@@ -73,17 +73,19 @@ class Configuration:
     def peak(self, runtime: str, external_input: bool) -> tuple[str, tuple[LiveTensor, ...]]:
         """The op at which RAM peaks and what is alive there, largest first."""
         model = self.model(runtime, external_input)
-        graph, structure = model.graph(self.knobs, *self.input_shape[1:])
-        sizes = [tensor.size for tensor in graph.tensors]
-        steps = model.plan(graph, structure).steps
-        name, live = max(steps, key=lambda step: sum(sizes[t] for t in step[1]))
-        tensors = [_live_tensor(graph, index) for index in live]
+        graph, _ = model.graph(self.knobs, *self.input_shape[1:])
+        lowered = model.lowered(graph)
+        sizes = [tensor.size for tensor in lowered.tensors]
+        region = model.memory(lowered).regions[0]
+        (name, live), _ = max(zip(region.steps, region.terms(sizes), strict=True), key=lambda step: step[1][1])
+        tensors = [_live_tensor(lowered, index) for index in live]
         return name, tuple(sorted(tensors, key=lambda tensor: -tensor.size_bytes))
 
 
 def _live_tensor(graph: Graph, index: int) -> LiveTensor:
     tensor = graph.tensors[index]
     maker = next((op.name for op in graph.ops if op.output == index), "input")
+    maker = next((f"{op.name} scratch" for op in graph.ops if index in op.scratch), maker)
     return LiveTensor(maker, (tensor.channels, tensor.height, tensor.width), tensor.size)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hwscale.chain_model import ChainModel
-from hwscale.cost_terms import CostArrays, NetworkModel
+from hwscale.cost_terms import CostArrays, NetworkModel, sums
 from hwscale.errors import ConfigError
 from hwscale.formulas import find_family, find_lattice_family
 from hwscale.formulas.family import Family, Settings, Structure
@@ -22,7 +22,7 @@ from hwscale.formulas.graph import Graph, total
 from hwscale.formulas.stagewise import stagewise
 from hwscale.formulas.tape import Kernel, Tape
 from hwscale.runtimes import find_runtime
-from hwscale.runtimes.runtime import Runtime
+from hwscale.runtimes.runtime import Facts, Runtime
 
 CHUNK = 8192
 """Candidates per pass: their ~100 live arrays stay in the L2 cache."""
@@ -49,6 +49,12 @@ class CostModel(NetworkModel):
         structure += tuple(self.family.width_structure(self.settings, widths))
         return self.family.graph(self.settings, widths, height, width, structure), structure
 
+    def facts(self, knobs: Mapping[str, float], height: int, width: int) -> Facts:
+        """What the runtime must know of the maps of an input of this size; ConfigError if it cannot run the network."""
+        graph, _ = self.graph(knobs, height, width)
+        self.check(graph)
+        return self.runtime.facts(graph)
+
     def many(
         self,
         knobs: Mapping[str, npt.NDArray[np.float64]],
@@ -56,15 +62,21 @@ class CostModel(NetworkModel):
         width: Any,
         map_structure: Structure,
         width_structure: Structure | None = None,
+        facts: Facts | None = None,
     ) -> CostArrays:
         """Exact costs of configurations that are valid and share ``map_structure``; knob arrays of one length.
 
         ``height`` and ``width`` are ints, or one and the same int64 array for square inputs of many sizes.
-        ``width_structure`` is what most rows have, where the caller knows: rows that differ are computed once more.
+        ``width_structure`` is what most rows have, where the caller knows: rows that differ are computed once more. ``facts`` of
+        the runtime hold for all rows, None: as in the first one.
         """
+        if facts is None:
+            first = {name: float(values[0]) for name, values in knobs.items()}
+            sides = (int(side[0]) if isinstance(side, np.ndarray) else side for side in (height, width))
+            facts = self.facts(first, *sides)
         if width_structure is None:
             width_structure = tuple(False for _ in self._flags(tuple(knobs)))
-        costs, flags = self._replay(width_structure, knobs, height, width, map_structure)
+        costs, flags = self._replay(width_structure, knobs, height, width, (map_structure, facts))
         if (flags == np.array(width_structure, np.bool_)[:, None]).all():
             return costs
         codes, first, which = np.unique((1 << np.arange(len(flags))) @ flags, return_index=True, return_inverse=True)
@@ -75,7 +87,7 @@ class CostModel(NetworkModel):
             h = height[rows] if isinstance(height, np.ndarray) else height
             w = h if width is height else width
             pattern = tuple(bool(flag) for flag in flags[:, first[n]])
-            parts.append(self._replay(pattern, some, h, w, map_structure)[0])
+            parts.append(self._replay(pattern, some, h, w, (map_structure, facts))[0])
             places.append(rows)
         return CostArrays.joined(parts)[np.argsort(np.concatenate(places), kind="stable")]
 
@@ -85,11 +97,11 @@ class CostModel(NetworkModel):
         return self.family.width_structure(self.settings, widths)
 
     def _replay(
-        self, pattern: Structure, knobs: Mapping[str, Any], height: Any, width: Any, map_structure: Structure
+        self, pattern: Structure, knobs: Mapping[str, Any], height: Any, width: Any, maps: tuple[Structure, Facts]
     ) -> tuple[CostArrays, npt.NDArray[np.bool_]]:
         """Costs if every row has the width structure ``pattern``, and the structure that each row really has."""
         per_row = isinstance(height, np.ndarray)
-        kernel, kinds = self._kernel(pattern, tuple(knobs), map_structure, height, width)
+        kernel, kinds = self._kernel(pattern, tuple(knobs), maps, height, width)
         rows_in_all = len(knobs["alpha"])
         integers = np.empty((4 + len(kinds), rows_in_all), np.int64)
         flags = np.empty((len(pattern), rows_in_all), np.bool_)
@@ -103,29 +115,39 @@ class CostModel(NetworkModel):
         return CostArrays(integers[0], integers[1], integers[2], integers[3], by_kind), flags
 
     def _kernel(
-        self, pattern: Structure, knobs: tuple[str, ...], map_structure: Structure, height: Any, width: Any
+        self, pattern: Structure, knobs: tuple[str, ...], maps: tuple[Structure, Facts], height: Any, width: Any
     ) -> tuple[Kernel, tuple[str, ...]]:
         """The formula as straight-line numpy code, and the operator kinds in the order of its outputs."""
         per_row = isinstance(height, np.ndarray)
         square = per_row or height == width
-        key = (pattern, knobs, map_structure, None if square else (height, width), per_row)
+        key = (pattern, knobs, maps, None if square else (height, width), per_row)
         if key not in self._kernels:
             tape = Tape()
             if square:  # a rectangle is one input shape: its sides stay the ints they are
                 height = width = tape.input("height", "i", array=per_row)
             widths = self.family.widths(self.settings, {name: tape.input(name, "f") for name in knobs}, tape)
+            map_structure, facts = maps
             structure = map_structure + pattern
             graph = self.family.graph(self.settings, widths, height, width, structure)
-            sizes = [tensor.size for tensor in graph.tensors]
-            live_sets = self.plan(graph, structure).peak_steps()
-            ram, *others = (total([sizes[t] for t in live]) for live in live_sets)
-            for other in others:
-                ram = tape.record("maximum", ram, other)
-            flash_bytes, macs, params, by_kind = self.sums(graph)
+            lowered = self.lowered(graph, facts)
+            ram = self._ram(lowered, tape)
+            flash_bytes = self.runtime.flash_bytes(lowered)
+            macs, params, by_kind = sums(graph)
             flags = self.family.width_structure(self.settings, widths)
             kernel = tape.compile([ram, flash_bytes, macs, params, *by_kind.values(), *flags])
             self._kernels[key] = kernel, tuple(by_kind)
         return self._kernels[key]
+
+    def _ram(self, lowered: Graph, tape: Tape) -> Any:
+        """The memory rule, recorded."""
+        memory = self.memory(lowered)
+        parts = [memory.persistent]
+        for region in memory.regions:
+            size, *others = region.peaks(lowered.tensors, plan=self.runtime.exact_plan)
+            for other in others:
+                size = tape.record("maximum", size, other)
+            parts.append(size)
+        return total(parts)
 
 
 @lru_cache(maxsize=1024)

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from hwscale.errors import ConfigError
 from hwscale.formulas.family import Settings, Structure
 from hwscale.formulas.graph import Graph, total
 from hwscale.ledger import NetworkRecord, OpRecord
-from hwscale.runtimes.runtime import Plan, Runtime
+from hwscale.runtimes.runtime import Facts, Memory, Runtime, least_ram
 
 Ints = npt.NDArray[np.int64]
 
@@ -22,15 +23,27 @@ Ints = npt.NDArray[np.int64]
 class CostTerms:
     """Closed forms of one graph in whatever reading its widths had.
 
-    ``ram_terms`` has one (op, bytes) per executed op; their largest is the peak. ``macs_by_kind`` splits ``macs`` by
-    operator kind. Bytes and counts are integers, batch 1, int8.
+    ``regions`` has per memory region its name and one (op, bytes) per executed op: RAM is the sum over regions of the largest
+    of them and of ``persistent``; where a runtime must plan (`Runtime.exact_plan`) that is a lower bound. ``macs_by_kind`` splits
+    ``macs`` by operator kind. Bytes and counts are integers, batch 1, int8.
     """
 
-    ram_terms: tuple[tuple[str, Any], ...]
+    regions: tuple[tuple[str, tuple[tuple[str, Any], ...]], ...]
+    persistent: Any
     flash_bytes: Any
     macs: Any
     params: Any
     macs_by_kind: dict[str, Any]
+
+    @property
+    def ram_terms(self) -> tuple[tuple[str, Any], ...]:
+        """The (op, bytes) of the first region, that of the activations."""
+        return self.regions[0][1]
+
+    @property
+    def ram_bytes(self) -> Any:
+        """RAM of a reading in numbers."""
+        return sum(max(size for _, size in terms) for _, terms in self.regions) + self.persistent
 
 
 @dataclass(slots=True)
@@ -71,61 +84,77 @@ class NetworkModel(ABC):
         self.settings = settings
         self.runtime = runtime
         self.external_input = external_input
-        self._plans: dict[Any, Plan] = {}
 
     @abstractmethod
     def graph(self, knobs: Mapping[str, Any], height: int, width: int) -> tuple[Graph, Structure]:
         """The graph of one configuration in Python ints; ConfigError if the reference network cannot be built."""
 
-    def terms(self, graph: Graph, structure: Structure) -> CostTerms:
-        """Apply the runtime's memory and Flash rules to a graph, whatever its reading."""
-        sizes = [tensor.size for tensor in graph.tensors]
-        plan = self.plan(graph, structure)
-        ram_terms = tuple((name, total([sizes[t] for t in live])) for name, live in plan.steps)
-        return CostTerms(ram_terms, *self.sums(graph))
+    def lowered(self, graph: Graph, facts: Facts | None = None) -> Graph:
+        """What the runtime executes; ``facts`` are those of a graph in Python ints, needed where ``graph`` has other readings."""
+        return self.runtime.lower(graph, self.runtime.facts(graph) if facts is None else facts)
 
-    def plan(self, graph: Graph, structure: Structure) -> Plan:
-        """What the runtime executes, and the tensors that live in its arena at each op."""
-        if structure not in self._plans:
-            plan = self.runtime.plan(graph.ops)
-            self._plans[structure] = plan.without(0) if self.external_input else plan
-        return self._plans[structure]
+    def memory(self, lowered: Graph) -> Memory:
+        """The runtime's memory rule, the image left out where it lies elsewhere."""
+        memory = self.runtime.memory(lowered)
+        if not self.external_input:
+            return memory
+        return Memory(tuple(region.without(0) for region in memory.regions), memory.persistent)
 
-    def sums(self, graph: Graph) -> tuple[Any, Any, Any, dict[str, Any]]:
-        """flash_bytes, macs, params, macs_by_kind of a graph."""
-        kinds: dict[str, list[Any]] = {}
-        for op in graph.ops:
-            if not (isinstance(op.macs, int) and op.macs == 0):
-                kinds.setdefault(op.kind, []).append(op.macs)
-        by_kind = {kind: total(macs) for kind, macs in kinds.items()}
-        weights, normed, plain = graph.weights(), graph.biases(trained=2), graph.biases(trained=0)
-        classifier = graph.biases(trained=1)
-        params = total([weights, 2 * normed, classifier, graph.idle_params])
-        flash_bytes = self.runtime.flash_bytes(weights, total([normed, plain, classifier]))
-        return flash_bytes, total(list(by_kind.values())), params, by_kind
+    def terms(self, graph: Graph, facts: Facts | None = None) -> CostTerms:
+        """Apply the runtime's memory and Flash rules to a graph, whatever its reading; ``facts`` as in `lowered`."""
+        lowered = self.lowered(graph, facts)
+        sizes = [tensor.size for tensor in lowered.tensors]
+        memory = self.memory(lowered)
+        regions = tuple((region.name, region.terms(sizes)) for region in memory.regions)
+        return CostTerms(regions, memory.persistent, self.runtime.flash_bytes(lowered), *sums(graph))
 
     def one(self, knobs: Mapping[str, float], height: int, width: int) -> CostTerms:
-        """Exact cost of one configuration; ConfigError if the reference network cannot be built."""
-        return self.terms(*self.graph(knobs, height, width))
+        """Exact cost of one configuration; ConfigError if the reference network or the runtime cannot have it."""
+        graph, _ = self.graph(knobs, height, width)
+        self.check(graph)
+        return self.terms(graph)
+
+    def check(self, graph: Graph) -> None:
+        """ConfigError if the runtime cannot run a graph in Python ints."""
+        if reason := self.runtime.refuse(graph):
+            raise ConfigError(f"runtime {self.runtime.name} cannot run this network: {reason}")
 
     def record(self, knobs: Mapping[str, float], height: int, width: int) -> NetworkRecord:
         """The prediction as verification reads it: totals, and each executed op with its live bytes."""
-        graph, structure = self.graph(knobs, height, width)
-        terms = self.terms(graph, structure)
-        live = dict(terms.ram_terms)
-        nothing = self.runtime.flash_bytes(0, 0)
+        graph, _ = self.graph(knobs, height, width)
+        self.check(graph)
+        lowered, terms = self.lowered(graph), self.terms(graph)
+        live = terms.ram_terms
         ops = tuple(
             OpRecord(
                 op.name,
                 op.kind,
                 int(op.macs),
                 int(op.weights),
-                int(live[op.name]),
+                int(size),
                 int(op.bias),
-                int(self.runtime.flash_bytes(op.weights, op.bias) - nothing),
+                int(self.runtime.shares(Graph(lowered.tensors, [op]))[1]),
             )
-            for op in graph.ops
-            if op.name in live
+            for op, (_, size) in zip(lowered.ops, live, strict=True)
         )
-        peak = max(size for _, size in terms.ram_terms)
-        return NetworkRecord(terms.params, terms.macs, peak, terms.flash_bytes, ops)
+        parts = self.runtime.plan(lowered, self.external_input)
+        return NetworkRecord(
+            terms.params,
+            terms.macs,
+            sum(size for _, size in parts),
+            int(terms.flash_bytes),
+            ops,
+            ram_parts=parts,
+            least_ram_bytes=least_ram(self.runtime, lowered, self.external_input),
+        )
+
+
+def sums(graph: Graph) -> tuple[Any, Any, dict[str, Any]]:
+    """macs, params, macs_by_kind of a graph, the same in every runtime."""
+    kinds: dict[str, list[Any]] = {}
+    for op in graph.ops:
+        if not (isinstance(op.macs, int) and op.macs == 0):
+            kinds.setdefault(op.kind, []).append(op.macs)
+    by_kind = {kind: total(macs) for kind, macs in kinds.items()}
+    params = total([graph.weights(), 2 * graph.biases(trained=2), graph.biases(trained=1), graph.idle_params])
+    return total(list(by_kind.values())), params, by_kind

@@ -34,7 +34,9 @@ class NetworkRecord:
     """A whole network: totals and its ops in order of execution.
 
     ``params`` are trainable parameters (BN included); ``flash_bytes`` 1 B per weight after BN folding + 4 B per output
-    channel; ``ram_bytes`` the largest ``live_bytes``; ``uncounted`` names the ops that have no price.
+    channel; ``ram_bytes`` the largest ``live_bytes``; ``uncounted`` names the ops that have no price. A prediction holds what its
+    runtime says of both: ``ram_parts`` says what the RAM is for [B], ``least_ram_bytes`` is the
+    lower end where that is only bounded.
     """
 
     params: int
@@ -43,3 +45,5 @@ class NetworkRecord:
     flash_bytes: int
     ops: tuple[OpRecord, ...]
     uncounted: tuple[str, ...] = ()
+    ram_parts: tuple[tuple[str, int], ...] = ()
+    least_ram_bytes: int | None = None

@@ -84,7 +84,17 @@ class Rate:
     source: Source
 
 
-_Sourced = TypeVar("_Sourced", MemoryRegion, Flash, Power, RuntimeOverhead, Rate)
+@dataclass(frozen=True, slots=True)
+class VelaTarget:
+    """What Arm's compiler Vela is told of the Ethos-U: names of an accelerator and of two sections of Arm's vela.ini."""
+
+    accelerator: str
+    system_config: str
+    memory_mode: str
+    source: Source
+
+
+_Sourced = TypeVar("_Sourced", MemoryRegion, Flash, Power, RuntimeOverhead, Rate, VelaTarget)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +127,7 @@ class RateSet:
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """One microcontroller; ``origin`` is the file it was read from."""
+    """One microcontroller; ``vela`` is None where it has no Ethos-U, ``origin`` is the file it was read from."""
 
     name: str
     part: str
@@ -131,6 +141,7 @@ class Platform:
     runtimes: tuple[RuntimeOverhead, ...]
     throughput: tuple[Rate, ...]
     default_rates: str | None
+    vela: VelaTarget | None
     origin: Path = field(compare=False)
 
     @property
@@ -166,8 +177,10 @@ class Platform:
         return self.flash.size_bytes if self.flash else None
 
     def overhead(self, runtime: str) -> RuntimeOverhead | None:
-        """What the descriptor says of a runtime, or None where it says nothing."""
-        return next((entry for entry in self.runtimes if entry.name == runtime), None)
+        """What the descriptor says of a runtime, or else of all its versions ("xcubeai" for "xcubeai-7.3"); None where it says nothing."""
+        exact = (entry for entry in self.runtimes if entry.name == runtime)
+        versions = (entry for entry in self.runtimes if runtime.rpartition("-")[0] == entry.name)
+        return next(exact, next(versions, None))
 
     def rates(self, runtime: str | None = None) -> RateSet:
         """The rates of a runtime, or the default set.
@@ -357,6 +370,7 @@ def _build(clean: Document, file: Path) -> Platform:
         power=tuple(_filled(Power, {"default": False, **row}) for row in clean["power"]),
         runtimes=tuple(_filled(RuntimeOverhead, row) for row in clean["runtime"]),
         throughput=tuple(_filled(Rate, row) for row in clean["throughput"]),
+        vela=next((_filled(VelaTarget, row) for row in clean["vela"]), None),
         origin=file,
     )
 

@@ -21,6 +21,9 @@ LAYER_OPERATORS = ("conv2d", "pointwise", "depthwise", "fully_connected")
 """What a default rate set should cover, for latency to be known for every family."""
 _UPSAMPLING = ("transposed_conv", "nn_interpolation", "bilinear_interpolation", "pixelshuffle")
 OPERATORS = (*LAYER_OPERATORS, "grouped", *_UPSAMPLING, "whole_model", "separable_mix")
+_MACS_PER_CYCLE = {"u55": (32, 64, 128, 256), "u65": (256, 512), "u85": (128, 256, 512, 1024, 2048)}
+ACCELERATORS = tuple(f"ethos-{npu}-{macs}" for npu, sizes in _MACS_PER_CYCLE.items() for macs in sizes)
+"""Accelerators that Vela 5.2.0 compiles for; the number is the MACs per cycle."""
 
 Document: TypeAlias = dict[str, Any]
 Place: TypeAlias = tuple[str | int, ...]
@@ -160,6 +163,15 @@ TABLES: Mapping[str, Table] = {
             **_SOURCED,
         },
         repeated=True,
+    ),
+    "vela": Table(
+        "what Arm's compiler Vela is told of the Ethos-U beside the core, to estimate a network on it",
+        {
+            "accelerator": Key(_one_of(ACCELERATORS), "the NPU and its MACs per cycle"),
+            "system_config": Key(TEXT, "section of Arm's vela.ini: clock and speed of the memories"),
+            "memory_mode": Key(TEXT, "section of Arm's vela.ini: which memory holds maps and weights"),
+            **_SOURCED,
+        },
     ),
 }
 

@@ -22,6 +22,9 @@ FEMTO = 10**15
 LONGEST_FS = 2**60
 """Latencies are exact up to here, 1152 s per operator kind."""
 
+PLANNED = ("ram", "flash")
+"""Metrics that a search may only bound, see `hwscale.runtimes.runtime.Runtime.exact_plan`."""
+
 Ints = npt.NDArray[np.int64]
 
 
@@ -92,6 +95,14 @@ class Problem:
         for name, limit in self.limits.items():
             fits &= self.metric(name, costs) <= limit
         return fits
+
+    def fits(self, candidate: Candidate) -> bool:
+        """Does what the runtime really plans keep every limit? To be asked of what `within_limits` let pass."""
+        return all(self.needed(candidate, name) <= limit for name, limit in self.limits.items() if name in PLANNED)
+
+    def needed(self, candidate: Candidate, name: str) -> int:
+        """One metric of a candidate as the runtime really plans it."""
+        return candidate.planned()[name] if name in PLANNED and self.space.runtime_plans else candidate.metric(name)
 
     def above_floors(self, costs: CostArrays) -> npt.NDArray[np.bool_]:
         """Which candidates reach every floor."""

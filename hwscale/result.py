@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from hwscale.exchange import Bottleneck
+    from hwscale.lowering_tax import Tax
     from hwscale.neighbours import Neighbour
 
 FIT_SCHEMA = "hwscale.fit/1"
@@ -50,7 +52,8 @@ class Cost:
 @dataclass(frozen=True)
 class CostReport:
     """Cost of one configuration, op by op; ``peak_op`` is where RAM peaks and ``live`` what is alive there; ``usable`` is the
-    platform's RAM and Flash, where one is named [B]."""
+    platform's RAM and Flash, where one is named [B]; ``ram_parts`` what the RAM is for [B], ``least_ram_bytes`` its lower
+    end where the runtime only bounds it."""
 
     configuration: Configuration
     runtime: str
@@ -63,6 +66,8 @@ class CostReport:
     usable: Mapping[str, int]
     external_input: bool = False
     fs_per_mac: Mapping[str, int] = field(default_factory=dict)
+    ram_parts: tuple[tuple[str, int], ...] = ()
+    least_ram_bytes: int | None = None
 
     def bottlenecks(self) -> tuple[Bottleneck, ...]:
         """The RAM-bound and the Flash-bound stage, and the block exchanges that the numbers favour there."""
@@ -92,6 +97,8 @@ class CostReport:
             "input_shape": list(self.configuration.input_shape),
             "classes": self.configuration.classes,
             "cost": asdict(self.cost),
+            "ram_parts": dict(self.ram_parts),
+            "least_ram_bytes": self.least_ram_bytes,
             "macc": self.macc,
             "evidence": dict(self.evidence),
             "usable": dict(self.usable),
@@ -107,7 +114,8 @@ class Fit:
 
     ``limits`` and ``slack`` (limit - cost) by name, in bytes, MACs, s, J; ``binding`` names the limits that the next wider
     network at this resolution would break; ``targets`` and ``distance`` (cost / target - 1) in hardware-aware scaling.
-    ``restriction`` is what narrowed the domain beyond its declaration. ``evidence`` says of each quantity: exact, bounded or estimated (with its source).
+    ``ram_parts`` says what the RAM is for [B], ``least_ram_bytes`` is its lower end where
+    the runtime only bounds it. ``restriction`` is what narrowed the domain beyond its declaration. ``evidence`` says of each quantity: exact, bounded or estimated (with its source).
     """
 
     configuration: Configuration
@@ -127,6 +135,8 @@ class Fit:
     problem: Problem = field(repr=False)
     restriction: str = ""
     targets: Mapping[str, float] = field(default_factory=dict)
+    ram_parts: tuple[tuple[str, int], ...] = ()
+    least_ram_bytes: int | None = None
     verification: Verification = NOT_VERIFIED
 
     @cached_property
@@ -173,6 +183,20 @@ class Fit:
         return bottlenecks(self.configuration, self.runtime, self.external_input, self.problem.fs_per_mac)
 
     @property
+    def excluded(self) -> tuple[str, ...]:
+        """Why parts of the domain hold no candidate: one reason each, the first of its kind."""
+        kinds: dict[str, str] = {}
+        for reason in self.problem.space.refused:
+            kinds.setdefault(re.sub(r"\d+", "", reason.partition(": ")[2]), reason)
+        return tuple(kinds.values())
+
+    def taxes(self) -> tuple[Tax, ...]:
+        """What padding and activation of the reference network cost in this runtime, see `hwscale.lowering_tax.taxes`."""
+        from hwscale.lowering_tax import taxes
+
+        return taxes(self.configuration, self.runtime, self.external_input)
+
+    @property
     def slack(self) -> dict[str, float]:
         """What is left of each limit, in its unit."""
         return {name: limit - float(self.cost.quantity(name) or 0) for name, limit in self.limits.items()}
@@ -213,6 +237,8 @@ class Fit:
             "input_buffer": "external" if self.external_input else "counted",
             "classes": self.configuration.classes,
             "cost": asdict(self.cost),
+            "ram_parts": dict(self.ram_parts),
+            "least_ram_bytes": self.least_ram_bytes,
             "evidence": dict(self.evidence),
             "limits": {name: int(value) if name in whole else value for name, value in self.limits.items()},
             "slack": {name: int(value) if name in whole else value for name, value in self.slack.items()},
@@ -225,6 +251,7 @@ class Fit:
             "peak_op": self.peak_op,
             "live": [asdict(tensor) for tensor in self.live],
             "restriction": self.restriction,
+            "excluded": list(self.excluded),
             "warnings": list(self.warnings),
             "verification": self.verification.to_dict(),
         }

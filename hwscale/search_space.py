@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Generic, Protocol, TypeVar
 
 from hwscale.domain import Domain
+from hwscale.runtimes import find_runtime
 
 
 class Sized(Protocol):
@@ -36,6 +37,11 @@ class SearchSpace(ABC, Generic[G]):
     def size(self) -> int:
         """What a proof quantifies over."""
         return sum(group.size for group in self.groups)
+
+    @cached_property
+    def runtime_plans(self) -> bool:
+        """Must what a search finds be planned, see `hwscale.runtimes.runtime.Runtime`?"""
+        return find_runtime(self.runtime).exact_plan
 
     @property
     @abstractmethod

@@ -26,6 +26,7 @@ from hwscale.formulas import find_family, find_lattice_family
 from hwscale.formulas.family import Family, Settings, Structure
 from hwscale.formulas.rounding import breakpoints, shortest_decimal
 from hwscale.formulas.stagewise import StagewiseFamily, stagewise
+from hwscale.runtimes.runtime import Facts
 from hwscale.search_space import SearchSpace
 
 Ints = npt.NDArray[np.int64]
@@ -45,7 +46,8 @@ class Root:
 
 
 class Group:
-    """Roots evaluated together: one cost model, one map structure; candidates are (root, alpha index, box indices)."""
+    """Roots evaluated together: one cost model, one map structure, the same facts for the runtime; candidates are (root, alpha
+    index, box indices)."""
 
     def __init__(
         self,
@@ -54,10 +56,12 @@ class Group:
         width_structure: Structure,
         roots: Sequence[Root],
         boxes: Mapping[str, Floats],
+        facts: Facts = (),
     ) -> None:
         self.model = model
         self.map_structure = map_structure
         self.width_structure = width_structure
+        self.facts = facts
         self.roots = list(roots)
         self.boxes = dict(boxes)
         self.counts = np.array([len(root.alphas) for root in roots], np.int64)
@@ -87,7 +91,7 @@ class Group:
             width = height if height == width else width
         else:
             height = width = self._heights[root]
-        return self.model.many(knobs, height, width, self.map_structure, self.width_structure)
+        return self.model.many(knobs, height, width, self.map_structure, self.width_structure, self.facts)
 
     def hyperparameters(self, root: int, alpha: int, box: Sequence[int]) -> dict[str, Any]:
         """The candidate in the family's names and declared order; alpha as the shortest decimal of its interval."""
@@ -134,6 +138,7 @@ def lattice_space(domain: Domain, runtime: str, external_input: bool = False) ->
     boxes = _boxes(family, domain)
     grouped: dict[tuple[Any, ...], tuple[CostModel, list[Root]]] = {}
     refused: list[str] = []
+    known: dict[tuple[Settings, int, int, Structure], tuple[Facts, str | None]] = {}
     alphas: dict[tuple[Any, ...], tuple[list[tuple[Structure, Floats, Floats]], str | None]] = {}
     for branch, height, width in _branches(family, domain):
         settings = make_settings(family, branch, domain.in_channels, domain.classes)
@@ -149,13 +154,22 @@ def lattice_space(domain: Domain, runtime: str, external_input: bool = False) ->
             continue
         map_structure = family.map_structure(settings, height, width)
         model = cost_model(family.name, settings, runtime, external_input)
+        lowest = {name: float(values[0]) for name, values in boxes.items()}
         for structure, starts, ends in runs:
-            group_key = (settings, map_structure, structure, height == width or (height, width))
+            size = (settings, height, width, () if model.runtime.maps_decide else structure)
+            if size not in known:
+                graph, _ = model.graph({"alpha": float(starts[0])} | knobs | lowest, height, width)
+                known[size] = model.runtime.facts(graph), model.runtime.refuse(graph)
+            facts, reason = known[size]
+            if reason is not None:
+                refused.append(f"{_describe(branch, height, width)}: runtime {runtime} cannot run it: {reason}")
+                continue
+            group_key = (settings, map_structure, structure, height == width or (height, width), facts)
             grouped.setdefault(group_key, (model, []))[1].append(Root(branch, height, width, starts, ends))
     if not grouped:
         first = refused[0] if refused else "no candidates"
         raise ConfigError(f"nothing in this domain can be built by {family.name}; for example {first}")
-    groups = tuple(Group(model, key[1], key[2], roots, boxes) for key, (model, roots) in grouped.items())
+    groups = tuple(Group(model, key[1], key[2], roots, boxes, key[4]) for key, (model, roots) in grouped.items())
     for group in groups:
         _check_range(group)
     return Space(domain, runtime, external_input, groups, tuple(refused))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from hwscale.errors import VerificationError
@@ -21,19 +22,20 @@ class Row:
     measured: int
     predicted_op: str = ""
     measured_op: str = ""
+    tolerance: int = 0
 
     @property
     def ok(self) -> bool:
-        """Equal to the last unit."""
-        return self.predicted == self.measured
+        """Equal to the last unit, or no further apart than the ``tolerance``."""
+        return abs(self.predicted - self.measured) <= self.tolerance
 
 
 @dataclass(frozen=True, slots=True)
 class Verification:
     """Outcome of a comparison.
 
-    ``backend`` is what measured ("torch", or "none"); ``ok`` None if nothing was measured, else whether every row is equal
-    and nothing is uncounted; ``rows`` the totals; ``mismatches`` the ops that differ; ``ops`` how many were compared.
+    ``backend`` is what measured ("torch", "tflm", "vela", or "none"), ``runtime`` whose prediction it was held against; ``ok`` None if
+    nothing was measured, else whether every row is equal or within its tolerance, and nothing is uncounted; ``rows`` the totals; ``mismatches`` the ops that differ; ``ops`` how many were compared.
     """
 
     backend: str
@@ -42,12 +44,20 @@ class Verification:
     mismatches: tuple[Row, ...] = ()
     ops: int = 0
     uncounted: tuple[str, ...] = ()
+    runtime: str = ""
+    figures: Mapping[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    disagreement: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """As in `--json`."""
-        rows = [{"quantity": row.quantity, "predicted": row.predicted, "measured": row.measured} for row in self.rows]
+        rows = [
+            {"quantity": row.quantity, "predicted": row.predicted, "measured": row.measured, "tolerance": row.tolerance}
+            for row in self.rows
+        ]
         return {
             "backend": self.backend,
+            "runtime": self.runtime,
             "ok": self.ok,
             "rows": rows,
             "ops": self.ops,
@@ -62,6 +72,8 @@ class Verification:
                 for row in self.mismatches
             ],
             "uncounted": list(self.uncounted),
+            "figures": dict(self.figures),
+            "notes": list(self.notes),
         }
 
     def require(self) -> Verification:
@@ -75,7 +87,8 @@ class Verification:
             return (
                 f"verification ({self.backend}) cannot price {', '.join(self.uncounted)}; the totals are not comparable"
             )
-        wrong = [
+        wrong = [self.disagreement.rstrip(".")] if self.disagreement else []
+        wrong += [
             f"{row.quantity}: predicted {row.predicted}, measured {row.measured}" for row in self.rows if not row.ok
         ]
         wrong += [
@@ -89,7 +102,7 @@ class Verification:
 NOT_VERIFIED = Verification("none", None)
 
 
-def compare(predicted: NetworkRecord, measured: NetworkRecord, backend: str) -> Verification:
+def compare(predicted: NetworkRecord, measured: NetworkRecord, backend: str, runtime: str = "") -> Verification:
     """Totals must be equal, and so must MACs, weights and live bytes of every op with weights, in order."""
     rows = tuple(Row(name, getattr(predicted, name), getattr(measured, name)) for name in _TOTALS)
     ours, theirs = _weighted(predicted), _weighted(measured)
@@ -103,7 +116,7 @@ def compare(predicted: NetworkRecord, measured: NetworkRecord, backend: str) -> 
             if not row.ok:
                 mismatches.append(row)
     ok = all(row.ok for row in rows) and not mismatches and not measured.uncounted
-    return Verification(backend, ok, rows, tuple(mismatches), len(ours), measured.uncounted)
+    return Verification(backend, ok, rows, tuple(mismatches), len(ours), measured.uncounted, runtime)
 
 
 def _weighted(record: NetworkRecord) -> list[OpRecord]:

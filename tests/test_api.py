@@ -16,7 +16,7 @@ import hwscale
 KIB = 1024
 F746_RAM, F746_FLASH = (64 + 256) * KIB, 1024 * KIB  # DTCM + SRAM1 and 2; platforms/stm32f746.toml
 FAMILIES = ("phinet", "xinet")
-RAM_ONLY_KIB = (32, 64, 128, 256, 512)
+RAM_ONLY_KIB = (64, 128, 256, 512, 1024)
 SMALL = {  # a few dozen configurations, so that a loop over them is the oracle
     "phinet": {
         "alpha": [0.2, 0.35, 0.5],
@@ -30,12 +30,17 @@ SMALL = {  # a few dozen configurations, so that a loop over them is the oracle
 
 
 @functools.cache
-def ram_only(family: str, kib: int, objective: str) -> hwscale.Fit:
-    return hwscale.fit(family, limits={"ram": f"{kib} KiB"}, objective=objective, verify="none")
+def ram_only(family: str, kib: int, objective: str, **given: str) -> hwscale.Fit:
+    return hwscale.fit(family, limits={"ram": f"{kib} KiB"}, objective=objective, verify="none", **given)
 
 
 def recomputed(fit: hwscale.Fit, **ends: Any) -> Any:
     return hwscale.cost(fit.family, fit.hyperparameters, input_shape=fit.input_shape, **ends).cost
+
+
+def traced(fit: hwscale.Fit, **ends: Any) -> Any:
+    """The cost that a torch trace can see, whatever runtime the answer is for."""
+    return recomputed(fit, runtime="tensors", **ends)
 
 
 def path_resolution(macs: int) -> float:
@@ -117,7 +122,10 @@ def test_the_answer_keeps_a_latency_limit_that_hwscale_cost_confirms(family: str
     assert report.cost.latency_s == pytest.approx(fit.cost.latency_s, rel=1e-12)
     assert report.cost.energy_j == pytest.approx(fit.cost.energy_j, rel=1e-12)
     assert fit.evidence["latency"].startswith("estimated")
-    assert fit.evidence["ram"] == fit.evidence["flash"] == "exact"
+    assert fit.evidence["ram"].startswith("exact")
+    assert fit.evidence["flash"].startswith("estimated"), "a .tflite also holds what depends on the values of weights"
+    counted = hwscale.cost(family, fit.hyperparameters, runtime="tensors").evidence
+    assert counted["ram"] == counted["flash"] == "exact"
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -174,7 +182,10 @@ def test_rectangles_and_one_channel_verify_and_build(
     assert again.ram_bytes <= 96 * KIB
     assert again.flash_bytes <= 512 * KIB
     assert again == fit.cost
-    assert {row.quantity: row.measured for row in fit.verification.rows}["ram_bytes"] == fit.cost.ram_bytes
+    assert fit.cost.ram_bytes == sum(size for _, size in fit.ram_parts)
+    measured = {row.quantity: row.measured for row in fit.verification.rows}["ram_bytes"]
+    assert fit.verification.runtime == "tensors"
+    assert measured == traced(fit, in_channels=in_channels).ram_bytes < fit.cost.ram_bytes
     with torch.no_grad():
         assert fit.build().eval()(torch.zeros(1, *shape)).shape == (1, 10)
 
@@ -191,10 +202,17 @@ def test_in_channels_alone_changes_the_input(family: str) -> None:
 def test_what_fit_returns_verifies_at_odd_and_at_small_resolutions(family: str, resolution: int) -> None:
     if family == "xinet" and resolution < 64:
         resolution += 64
-    fit = hwscale.fit(family, limits={"ram": "128 KiB", "flash": "1 MiB"}, fix={"resolution": resolution})
+    given: dict[str, Any] = {"limits": {"ram": "128 KiB", "flash": "1 MiB"}, "fix": {"resolution": resolution}}
+    if family == "xinet" and resolution // 4 % 2:  # its skip pools a map of odd sides to half of them
+        with pytest.raises(hwscale.ConfigError, match=r"tflm.*does not divide"):
+            hwscale.fit(family, **given)
+        given["runtime"] = "tensors"
+    fit = hwscale.fit(family, **given)
     assert fit.verification.ok
     assert {row.quantity for row in fit.verification.rows} >= {"ram_bytes", "flash_bytes", "macs", "params"}
-    assert all(row.predicted == row.measured == getattr(fit.cost, row.quantity) for row in fit.verification.rows)
+    counted = traced(fit)
+    assert all(row.predicted == row.measured == getattr(counted, row.quantity) for row in fit.verification.rows)
+    assert (counted.macs, counted.params) == (fit.cost.macs, fit.cost.params)
 
 
 @pytest.mark.parametrize(
@@ -202,7 +220,7 @@ def test_what_fit_returns_verifies_at_odd_and_at_small_resolutions(family: str, 
     [
         {"residuals": False, "squeeze_excite": False},
         {"conv2d_input": True, "pool": True},
-        {"h_swish": False, "divisor": 8, "first_conv_stride": 1},
+        {"activation": "relu6", "divisor": 8, "first_conv_stride": 1},
         {"downsampling_layers": (4, 6), "conv5_percent": 0.5},
         {"include_top": False},
     ],
@@ -234,7 +252,7 @@ def test_xinet_options_are_respected_and_verify(options: dict[str, Any]) -> None
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("objective", ["balanced", "macs", "params"])
-@pytest.mark.parametrize("ram_kib", [24, 60, 110])
+@pytest.mark.parametrize("ram_kib", [24, 60, 110, 200])
 def test_nothing_in_a_small_domain_beats_the_answer(family: str, objective: str, ram_kib: int) -> None:
     def score(cost: Any, resolution: int) -> float:
         return {"macs": cost.macs, "params": cost.params, "balanced": balanced(cost.macs, resolution)}[objective]
@@ -260,7 +278,7 @@ def test_nothing_in_a_small_domain_beats_the_answer(family: str, objective: str,
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_exact_solver_gives_the_same_answer(family: str) -> None:
     def solved(solver: str) -> hwscale.Fit:
-        limits = {"ram": "60 KiB", "flash": "300 KiB"}
+        limits = {"ram": "110 KiB", "flash": "300 KiB"}
         return hwscale.fit(family, limits=limits, domain=SMALL[family], solver=solver, verify="none")
 
     answers = {solver: solved(solver) for solver in ("auto", "exhaustive", "quadtree", "table")}
@@ -273,17 +291,17 @@ def test_every_exact_solver_gives_the_same_answer(family: str) -> None:
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_nlp_is_feasible_never_called_optimal_and_never_better(family: str) -> None:
-    limits = {"ram": "60 KiB", "flash": "300 KiB"}
+    limits = {"ram": "110 KiB", "flash": "300 KiB"}
     proven = hwscale.fit(family, limits=limits, domain=SMALL[family], verify="none")
     guessed = hwscale.fit(family, limits=limits, domain=SMALL[family], solver="nlp", verify="none")
     assert guessed.certificate.status == "feasible"
-    assert recomputed(guessed).ram_bytes <= 60 * KIB
+    assert recomputed(guessed).ram_bytes <= 110 * KIB
     assert guessed.certificate.objective <= proven.certificate.objective + 1e-12
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_no_random_configuration_that_fits_scores_more(family: str) -> None:
-    limits = {"ram": 150 * KIB, "flash": 700 * KIB}
+    limits = {"ram": 220 * KIB, "flash": 700 * KIB}
     fit = hwscale.fit(family, limits=limits, verify="none")
     draw = random.Random(20240607)
     fitting = 0
@@ -331,7 +349,7 @@ def test_widening_a_limit_never_lowers_the_objective(family: str, objective: str
         limits = {"ram": ram_kib * KIB, "flash": flash_kib * KIB}
         return hwscale.fit(family, limits=limits, objective=objective, verify="none").certificate.objective
 
-    for ladder in ([(r, 400) for r in (24, 25, 40, 90, 300)], [(64, f) for f in (90, 91, 300, 900)]):
+    for ladder in ([(r, 400) for r in (36, 37, 50, 110, 350)], [(64, f) for f in (90, 91, 300, 900)]):
         scores = [best(*limits) for limits in ladder]
         assert scores == sorted(scores), ladder
 
@@ -339,7 +357,7 @@ def test_widening_a_limit_never_lowers_the_objective(family: str, objective: str
 @pytest.mark.parametrize("family", FAMILIES)
 def test_widening_a_domain_never_lowers_and_fixing_never_raises_the_objective(family: str) -> None:
     def best(**given: Any) -> hwscale.Fit:
-        return hwscale.fit(family, limits={"ram": "64 KiB", "flash": "400 KiB"}, verify="none", **given)
+        return hwscale.fit(family, limits={"ram": "80 KiB", "flash": "500 KiB"}, verify="none", **given)
 
     free = best()
     narrow = best(domain={"alpha": (0.2, 0.5)})
@@ -379,7 +397,7 @@ def test_the_same_input_gives_the_same_answer(family: str) -> None:
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_order_of_a_domain_does_not_matter(family: str) -> None:
-    limits = {"ram": "60 KiB", "flash": "300 KiB"}
+    limits = {"ram": "110 KiB", "flash": "300 KiB"}
     backwards = {name: values[::-1] for name, values in reversed(SMALL[family].items())}
     answers = [hwscale.fit(family, limits=limits, domain=d, verify="none") for d in (SMALL[family], backwards)]
     assert answers[0].hyperparameters == answers[1].hyperparameters
@@ -413,7 +431,7 @@ def test_a_reserve_shrinks_the_limit_by_exactly_itself(reserve: int | str) -> No
 def test_a_margin_leaves_the_floor_of_its_share_for_every_percentage() -> None:
     for percent in range(0, 90, 3):
         fit = hwscale.fit(
-            "xinet", "stm32f746", margin=percent / 100, verify="none", fix={"resolution": 64, "num_layers": 5}
+            "xinet", "stm32f746", margin=percent / 100, verify="none", fix={"resolution": 48, "num_layers": 5}
         )
         kept = 1 - Fraction(percent, 100)
         assert fit.limits == {"ram": math.floor(kept * F746_RAM), "flash": math.floor(kept * F746_FLASH)}, percent
@@ -490,9 +508,10 @@ def test_one_byte_less_than_the_smallest_ram_does_not_fit(family: str) -> None:
 # ---- hardware-aware scaling ------------------------------------------------------------------------------------------
 
 
-def test_targets_are_met_from_below_and_for_phinet_within_one_percent() -> None:
-    targets = {"ram": 256 * KIB, "flash": 1024 * KIB, "macs": 40_000_000}
-    fit = hwscale.fit("phinet", targets={"ram": "256 KiB", "flash": "1 MiB", "macs": "40M"})
+@pytest.mark.parametrize(("given", "millions"), [({}, 20), ({"runtime": "tensors"}, 40)])
+def test_targets_are_met_from_below_and_for_phinet_within_one_percent(given: dict[str, str], millions: int) -> None:
+    targets = {"ram": 256 * KIB, "flash": 1024 * KIB, "macs": millions * 10**6}
+    fit = hwscale.fit("phinet", targets={"ram": "256 KiB", "flash": "1 MiB", "macs": f"{millions}M"}, **given)
     reached = {"ram": fit.cost.ram_bytes, "flash": fit.cost.flash_bytes, "macs": fit.cost.macs}
     for name, target in targets.items():
         assert 0.99 * target <= reached[name] <= target
@@ -532,7 +551,7 @@ def test_a_single_target_is_answered_in_seconds(python: Any, target: str) -> Non
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("kib", RAM_ONLY_KIB)
+@pytest.mark.parametrize("kib", [40, *RAM_ONLY_KIB])
 def test_the_default_objective_keeps_the_resolution_in_proportion_when_only_ram_is_limited(
     family: str, kib: int
 ) -> None:
@@ -549,7 +568,7 @@ def test_macs_alone_leaves_the_proportion_on_most_ram_budgets(family: str) -> No
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("kib", RAM_ONLY_KIB)
+@pytest.mark.parametrize("kib", [40, *RAM_ONLY_KIB])
 def test_balanced_is_never_farther_from_the_proportion_than_macs(family: str, kib: int) -> None:
     assert (
         distance_from_path(ram_only(family, kib, "balanced"))
@@ -561,7 +580,7 @@ def test_balanced_is_never_farther_from_the_proportion_than_macs(family: str, ki
 @pytest.mark.parametrize("resolution", [48, 80, 96, 160, 256])
 def test_warnings_say_when_the_resolution_lies_outside_published_practice(family: str, resolution: int) -> None:
     fit = hwscale.fit(
-        family, limits={"ram": "300 KiB", "flash": "400 KiB"}, fix={"resolution": resolution}, verify="none"
+        family, limits={"ram": "450 KiB", "flash": "400 KiB"}, fix={"resolution": resolution}, verify="none"
     )
     share = side(fit) / path_resolution(fit.cost.macs)
     about_resolution = [w for w in fit.warnings if f"resolution {resolution}" in w]
@@ -578,13 +597,18 @@ def test_a_warning_says_when_ram_is_the_only_budget(family: str) -> None:
     assert not any("only budget" in w for w in limited.warnings)
 
 
-def test_the_default_never_hides_a_better_scoring_candidate_without_saying_so(cli: Any) -> None:
-    """At 64 KiB the proportion excludes resolution 48, which scores more: a proof that counts it must name the exclusion."""
-    free = ram_only("phinet", 64, "balanced")
-    pinned = hwscale.fit("phinet", limits={"ram": "64 KiB"}, fix={"resolution": 48}, verify="none")
-    if pinned.certificate.objective > free.certificate.objective:
-        answer = cli("fit", "--net", "phinet", "--limit", "ram=64KiB", "--verify", "none", "--explain")
-        proof = answer.out.partition("Certificate")[2]
+@pytest.mark.parametrize("kib", [64, 96, 128])
+@pytest.mark.parametrize("runtime", ["tflm", "tensors"])
+def test_the_default_never_hides_a_better_scoring_candidate_without_saying_so(cli: Any, runtime: str, kib: int) -> None:
+    """By tensors the proportion excludes resolution 48 at 64 KiB, which scores more: a proof must name the exclusion."""
+    free = ram_only("phinet", kib, "balanced", runtime=runtime)
+    limits = {"ram": f"{kib} KiB"}
+    pinned = hwscale.fit("phinet", limits=limits, fix={"resolution": 48}, runtime=runtime, verify="none")
+    better = pinned.certificate.objective > free.certificate.objective
+    assert better or (runtime, kib) != ("tensors", 64)
+    if better:
+        arguments = ("--limit", f"ram={kib}KiB", "--runtime", runtime, "--verify", "none", "--explain")
+        proof = cli("fit", "--net", "phinet", *arguments).out.partition("Certificate")[2]
         assert "resolution" in proof, proof
 
 
@@ -601,7 +625,8 @@ def test_advice_never_recommends_what_is_already_set() -> None:
 def test_where_no_width_rounds_the_relaxed_form_is_the_exact_cost(resolution: int) -> None:
     """XiNet with alpha = 1 and gamma = 4 has widths that are multiples of 16, so nothing is cut."""
     relaxed = hwscale.formula("xinet").relaxed()
-    exact = hwscale.cost("xinet", {"alpha": 1, "beta": 1, "gamma": 4, "num_layers": 5, "resolution": resolution}).cost
+    hyperparameters = {"alpha": 1, "beta": 1, "gamma": 4, "num_layers": 5, "resolution": resolution}
+    exact = hwscale.cost("xinet", hyperparameters, runtime="tensors").cost
     values = {"alpha": 1, "gamma": 4, "R": resolution}
 
     def at(expression: Any) -> float:

@@ -159,6 +159,7 @@ def test_exact_phinet_reproduces_the_counts_of_the_reference_code(row: int) -> N
     knobs = {name: float(configuration.pop(name)) for name in ("alpha", "beta", "t_zero")}
     if compatible:
         configuration |= {"h_swish": False, "squeeze_excite": False}
+    configuration["activation"] = "hswish" if configuration.pop("h_swish") else "relu6"
     form = formula("phinet", fix=configuration, classes=classes)
     values = at_integers(form, knobs, int(golden["input_shape"].split("x")[-1]))
     assert form.params.subs(values) == int(golden["params"])

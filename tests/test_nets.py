@@ -48,6 +48,8 @@ BN = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
 def build_golden(row: dict[str, str]) -> tuple[nn.Module, tuple[int, int, int]]:
     configuration = json.loads(row["hparams"])
     classes = configuration.pop("num_classes")
+    if row["net"] == "PhiNet":
+        configuration["activation"] = "hswish" if configuration.pop("h_swish") else "relu6"
     channels, height, width = (int(size) for size in row["input_shape"].split("x"))
     shape = (channels, height, width)
     return build_network(row["net"].lower(), configuration, shape, classes), shape

@@ -55,8 +55,11 @@ def test_json_follows_the_schema_and_equals_the_api(cli: Any, family: str) -> No
     cost, verification = answer["cost"], answer["verification"]
     assert all(type(cost[name]) is int for name in ("ram_bytes", "flash_bytes", "macs", "params"))
     assert (verification["backend"], verification["ok"], verification["uncounted"]) == ("torch", True, [])
+    assert (answer["runtime"], verification["runtime"]) == ("tflm", "tensors")
+    counted = hwscale.cost(family, answer["hyperparameters"], runtime=verification["runtime"]).cost
     for row in verification["rows"]:
-        assert row["predicted"] == row["measured"] == cost[row["quantity"]]
+        assert row["predicted"] == row["measured"] == getattr(counted, row["quantity"])
+    assert (counted.macs, counted.params) == (cost["macs"], cost["params"])
     assert answer["slack"]["ram"] == answer["limits"]["ram"] - cost["ram_bytes"]
     assert type(answer["slack"]["flash"]) is int
     again = hwscale.cost(family, answer["hyperparameters"]).cost  # JSON's numbers and words are what build() takes
@@ -69,7 +72,10 @@ def test_fit_explains_peak_bottlenecks_and_proof(cli: Any, family: str) -> None:
     answer = cli(*arguments, "--explain")
     assert (answer.code, answer.err) == (0, "")
     fit = hwscale.fit(family, "stm32f746", limits={"latency": "500 ms"}, verify="none")
-    assert re.search(rf"sum\s+{fit.cost.ram_bytes:,}\b", answer.out)
+    head, tail = (size for _, size in fit.ram_parts)
+    assert f"RAM {fit.cost.ram_bytes:,} B = head {head:,} + tail {tail:,}\n" in answer.out
+    assert head + tail == fit.cost.ram_bytes
+    assert re.search(rf"sum\s+{sum(tensor.size_bytes for tensor in fit.live):,}\b", answer.out)
     section = answer.out.partition("Bottlenecks")[2].partition("\n\n")[0]
     for bottleneck, name in zip(fit.bottlenecks(), ("RAM", "Flash"), strict=True):
         line = next(line for line in section.splitlines() if line.strip().startswith(f"{name} is bound by"))
@@ -308,7 +314,8 @@ def test_numbers_put_into_the_formula_give_the_integers_of_cost(family: str, see
     fix, free, symbols = drawn(family, draw)
     symbols = {**symbols, "R": 32 * draw.randint(2, 8)}
     classes = draw.choice((2, 10, 100))
-    cost = hwscale.cost(family, {**fix, **free, "resolution": symbols["R"]}, classes=classes).cost
+    values = {**fix, **free, "resolution": symbols["R"]}
+    cost = hwscale.cost(family, values, classes=classes, runtime="tensors").cost
     forms = hwscale.formula(family, fix=fix, classes=classes)
     if family == "atomnet":
         assert {s.name for s in forms.macs.free_symbols} >= {*symbols} - {"width1"}
@@ -326,7 +333,8 @@ def test_a_formula_with_every_width_fixed_depends_on_the_resolution_alone() -> N
     fix = {"depth": 4, "expand": 3, "kernel2": (3, 5, 7, 3)}
     fix |= {f"width{s}_{b}": draw.choice((0.5, 0.75, 1)) for s in range(2, 7) for b in range(1, 5)}
     fix |= {"width0": 0.5, "width1": 0.75, "width7_1": 0.5}
-    forms, cost = hwscale.formula("mcunet", fix=fix), hwscale.cost("mcunet", {**fix, "resolution": 192}).cost
+    forms = hwscale.formula("mcunet", fix=fix)
+    cost = hwscale.cost("mcunet", {**fix, "resolution": 192}, runtime="tensors").cost
     assert {s.name for s in forms.macs.free_symbols} == {"R"}
     assert [form.subs(dict.fromkeys(form.free_symbols, 192)) for form in (forms.macs, forms.ram)] == [
         cost.macs,

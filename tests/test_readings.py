@@ -53,7 +53,7 @@ CASES = [
     Case("phinet", {"pool": True}),
     Case("phinet", {"conv2d_input": True}),
     Case("phinet", {"conv2d_input": True, "pool": True, "downsampling_layers": (4,)}),
-    Case("phinet", {"squeeze_excite": False, "h_swish": False}),
+    Case("phinet", {"squeeze_excite": False, "activation": "relu6"}),
     Case("phinet", {"residuals": False}),
     Case("phinet", {"conv5_percent": 0.5}),
     Case("phinet", {"first_conv_stride": 3}),

@@ -319,7 +319,7 @@ def test_a_folder_is_no_descriptor(refused: Any, tmp_path: Path) -> None:
 
 # ---- --save ----------------------------------------------------------------------------------------------------------
 
-SMALL = ("fit", "--net", "xinet", "--limit", "ram=32KiB", "--limit", "flash=100KiB")
+SMALL = ("fit", "--net", "xinet", "--limit", "ram=48KiB", "--limit", "flash=150KiB")
 
 
 def files(folder: Path) -> list[str]:
@@ -374,7 +374,7 @@ def test_a_full_disk_leaves_nothing_half_written(python: Any, tmp_path: Path) ->
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("saved") / "best"
-    hwscale.fit("xinet", "stm32h743", limits={"ram": "32 KiB", "flash": "100 KiB"}).save(folder)
+    hwscale.fit("xinet", "stm32h743", limits={"ram": "48 KiB", "flash": "150 KiB"}).save(folder)
     return folder
 
 

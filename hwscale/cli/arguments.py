@@ -20,7 +20,11 @@ InChannels = Annotated[int, typer.Option("--in-channels", help="Channels of the 
 InputShape = Annotated[
     str | None, typer.Option("--input-shape", help="CxHxW, for rectangles; replaces resolution.", show_default=False)
 ]
-Runtime = Annotated[str, typer.Option("--runtime", help="Memory and Flash rules: tensors, tensors-strict.")]
+DEFAULT_RUNTIME = "tflm"
+"""`hwscale.runtimes.DEFAULT`, which would load the formulas for --help."""
+Runtime = Annotated[
+    str, typer.Option("--runtime", help="Memory and Flash rules: tflm, tensors, tinyengine, xcubeai-7.3 ...")
+]
 InputBuffer = Annotated[
     str, typer.Option("--input-buffer", help="counted, or external if the image lies outside the arena.")
 ]
@@ -62,3 +66,8 @@ def shape(given: str | None) -> tuple[int, ...] | None:
     except ValueError:
         raise ConfigError(f"--input-shape {given}: write CHANNELSxHEIGHTxWIDTH, for example 3x96x128") from None
     return channels, height, width
+
+
+def say(line: str) -> None:
+    """A line of progress, on stderr."""
+    typer.echo(f"{line} ...", err=True)

@@ -41,7 +41,7 @@ def command(
     objective: Annotated[str, typer.Option("--objective", help="balanced, macs, params, or balanced:r0=160,c=1.5.")] = (
         "balanced"
     ),
-    runtime: arguments.Runtime = "tensors",
+    runtime: arguments.Runtime = arguments.DEFAULT_RUNTIME,
     schedule: Annotated[str, typer.Option("--schedule", help="How the graph is executed: layer.")] = "layer",
     solver: Annotated[
         str,
@@ -51,7 +51,11 @@ def command(
         ),
     ] = "auto",
     verify: Annotated[
-        str, typer.Option("--verify", help="torch: build and measure the answer; none: do not.")
+        str,
+        typer.Option(
+            "--verify",
+            help="torch: build and measure the answer; tflm: and run it in TFLM; vela: on an Ethos-U; none: do not.",
+        ),
     ] = "torch",
     classes: arguments.Classes = None,
     in_channels: arguments.InChannels = 3,
@@ -105,6 +109,7 @@ def command(
         reserve_ram=reserve_ram,
         reserve_flash=reserve_flash,
         margin=margin,
+        progress=arguments.say,
     )
     if save is not None:
         answer.save(save)

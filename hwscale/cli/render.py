@@ -14,12 +14,13 @@ from rich.table import Table
 from hwscale.budget import show
 from hwscale.configuration import LiveTensor
 from hwscale.exchange import Bottleneck
+from hwscale.formulas import find_family
 from hwscale.ledger import OpRecord
 from hwscale.platform import Platform
 from hwscale.result import CostReport, Fit, described
 from hwscale.runtimes import RUNTIMES
 from hwscale.stage_names import gathered
-from hwscale.units import format_bytes, format_count
+from hwscale.units import format_bytes, format_count, format_seconds
 from hwscale.verification import Verification
 
 _LABELS = {"ram": "RAM", "flash": "Flash", "macs": "MACs", "latency": "latency", "energy": "energy"}
@@ -58,7 +59,8 @@ def render_fit(fit: Fit, *, explain: bool) -> None:
     console.print("  " + _proof(fit))
     if fit.restriction:
         console.print(f"  among {fit.restriction}")
-    console.print("  " + _verified(fit.verification))
+    console.print("  " + _verified(fit.verification, fit.runtime))
+    _figures(console, fit.verification)
     for warning in fit.warnings:
         console.print(f"  [yellow]warning:[/yellow] {escape(warning)}")
     if explain or fit.warnings:
@@ -83,7 +85,7 @@ def _cost_table(fit: Fit) -> Table:
     for column in ("predicted", "measured", "limit", "used"):
         table.add_column(column, justify="right")
     table.add_column("")
-    measured = {row.quantity: row.measured for row in fit.verification.rows}
+    measured = _measured(fit.verification, fit.runtime)
     for name, label in _LABELS.items():
         value = fit.cost.quantity(name)
         if value is None:
@@ -103,8 +105,16 @@ def _cost_table(fit: Fit) -> Table:
     return table
 
 
+def _measured(verification: Verification, runtime: str) -> dict[str, int]:
+    """What was measured of the very quantities that were predicted: a trace has tensors, and nothing of a runtime's arena."""
+    same = verification.runtime == runtime
+    return {row.quantity: row.measured for row in verification.rows if same or row.quantity in ("params", "macs")}
+
+
 def _remark(fit: Fit, name: str) -> str:
     parts = ["binding"] if name in fit.binding else []
+    if name == "ram" and fit.least_ram_bytes is not None:
+        parts.append(f"bounded: at least {format_bytes(fit.least_ram_bytes)}")
     if name in ("latency", "energy"):
         parts.append("estimated")
     return ", ".join(parts)
@@ -122,16 +132,41 @@ def _proof(fit: Fit) -> str:
     return f"[yellow]feasible, not proven best[/yellow] by {c.method}: {counted}"
 
 
-def _verified(verification: Verification) -> str:
+def _verified(verification: Verification, runtime: str = "") -> str:
     if verification.ok is None:
         return "not verified (--verify none)"
-    return f"[green]verified[/green] with {verification.backend}: totals and {verification.ops} ops equal"
+    backend = verification.backend
+    if backend == "tflm":
+        figures = verification.figures
+        return (
+            f"[green]verified[/green] in TensorFlow Lite Micro: arena and file as predicted; int8 outputs correlate with torch's by "
+            f"{figures['correlation']:.4f}, largest error {figures['max_error']:.2g}"
+        )
+    counted = ""
+    if runtime and verification.runtime != runtime:
+        counted = f", RAM and Flash as runtime {verification.runtime} counts them"
+    return f"[green]verified[/green] with torch: totals and {verification.ops} ops equal{counted}"
+
+
+def _figures(console: Console, verification: Verification) -> None:
+    """What only the backend knows."""
+    figures = verification.figures
+    if verification.backend == "vela":
+        console.print(
+            f"  Vela: SRAM {format_bytes(int(figures['vela_ram_bytes']))}, compiled {format_bytes(int(figures['vela_compiled_bytes']))}, "
+            f"{format_count(int(figures['vela_cycles']))} cycles, {format_seconds(figures['vela_inference_s'])} at "
+            f"{figures['vela_clock_hz'] / 1e6:g} MHz"
+        )
+    for note in verification.notes if verification.backend == "vela" else ():
+        console.print(f"  {escape(note)}")
 
 
 def _explain(console: Console, fit: Fit) -> None:
     console.print()
     _live(console, fit.peak_op, fit.live)
+    _parts(console, fit.ram_parts)
     console.print(f"  runtime {fit.runtime}: {RUNTIMES[fit.runtime].meaning}")
+    _taxes(console, fit)
     console.print()
     _bottlenecks(console, fit.bottlenecks())
     console.print()
@@ -161,6 +196,9 @@ def _explain(console: Console, fit: Fit) -> None:
             f"(gap {c.gap:g}); ties are broken by latency, RAM, Flash, then the smaller network"
         )
         console.print(f"  {c.method}: {c.nodes:,} boxes, {c.evaluations:,} exact evaluations; domain {c.domain_hash}")
+    refused = len(fit.problem.space.refused)
+    for reason in fit.excluded:
+        console.print(f"  no candidates ({refused} branches in all): {escape(reason)}")
     for name, value in c.multipliers.items():
         console.print(
             f"  local multiplier of {name}: {value:.3f} % more {fit.problem.objective.metric} per 1 % more (relaxed problem)"
@@ -177,6 +215,29 @@ def _live(console: Console, peak_op: str, live: Sequence[LiveTensor]) -> None:
         table.add_row(tensor.op, " x ".join(str(side) for side in tensor.shape), f"{tensor.size_bytes:,}")
     table.add_row("sum", "", f"{sum(tensor.size_bytes for tensor in live):,}")
     console.print(table)
+
+
+def _parts(console: Console, parts: Sequence[tuple[str, int]]) -> None:
+    if len(parts) > 1:
+        total = sum(size for _, size in parts)
+        console.print(f"  RAM {total:,} B = {' + '.join(f'{name} {size:,}' for name, size in parts)}")
+
+
+def _taxes(console: Console, fit: Fit) -> None:
+    """What the reference form costs here."""
+    found = fit.taxes()
+    for tax in found:
+        changes = ", ".join(f"{name}={word}" for name, word in tax.values.items())
+        share = 100 * tax.ram_bytes / fit.cost.ram_bytes
+        console.print(f"  {changes} would need {_signed('ram', tax.ram_bytes)} RAM ({share:+.1f} %), other weights")
+    if found:
+        options = {name for tax in found for name in tax.values}
+        choices = [
+            f"--domain {option.name}={','.join(option.choices)}"
+            for option in find_family(fit.family).options
+            if option.name in options
+        ]
+        console.print(f"  {' '.join(choices)} lets the solver choose")
 
 
 def _many(count: int) -> str:
@@ -218,7 +279,10 @@ def render_cost(report: CostReport, *, explain: bool, macc: bool = False) -> Non
     for name, label in _LABELS.items():
         value = report.cost.quantity(name)
         if value is not None:
-            table.add_row(label, show(name, value), _against(report, name), escape(report.evidence.get(name, "exact")))
+            amount = show(name, value)
+            if name == "ram" and report.least_ram_bytes is not None:
+                amount = f"{format_bytes(report.least_ram_bytes)} to {amount}"
+            table.add_row(label, amount, _against(report, name), escape(report.evidence.get(name, "exact")))
         if name == "macs" and macc:
             table.add_row("MACC", format_count(report.macc), "", "exact: MACs + 1 per output channel of every op")
     table.add_row("params", format_count(report.cost.params), "", "exact")
@@ -228,6 +292,7 @@ def render_cost(report: CostReport, *, explain: bool, macc: bool = False) -> Non
         _ops(console, report.ops, macc=macc)
         console.print()
         _live(console, report.peak_op, report.live)
+        _parts(console, report.ram_parts)
         console.print()
         _bottlenecks(console, report.bottlenecks())
 
@@ -262,6 +327,7 @@ def render_verification(verification: Verification) -> None:
         table.add_row(row.quantity, f"{row.predicted:,}", f"{row.measured:,}")
     console.print(table)
     console.print("  " + _verified(verification))
+    _figures(console, verification)
 
 
 def render_family(shown: dict[str, Any]) -> None:

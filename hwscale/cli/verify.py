@@ -12,6 +12,12 @@ from hwscale.cli import arguments
 
 def command(
     directory: Annotated[str, typer.Argument(metavar="DIR", help="Folder that `hwscale fit --save DIR` wrote.")],
+    backend: Annotated[
+        str,
+        typer.Option(
+            "--backend", help="torch; tflm: also in TensorFlow Lite Micro; vela: also estimated for an Ethos-U."
+        ),
+    ] = "torch",
     as_json: arguments.AsJson = False,
 ) -> None:
     """Measure a saved fit again, op by op, with its weights.
@@ -20,7 +26,7 @@ def command(
     """
     from hwscale.api import verify
 
-    verification = verify(directory)
+    verification = verify(directory, backend=backend, progress=arguments.say)
     if as_json:
         typer.echo(json.dumps(verification.to_dict(), indent=2))
     else:

@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from hwscale.formulas.family import Hyperparameter, Option, Settings
+from hwscale.formulas.family import PADDINGS, Hyperparameter, Option, Settings, pads_same
 from hwscale.formulas.graph import Graph, Tensor
 from hwscale.formulas.rounding import EXACT, Rounding
 from hwscale.formulas.stagewise import Link, Values
@@ -91,6 +91,7 @@ class AtomNet:
         Option("residual", "convnext", "blocks that add their input: convnext (and mbconv), all, none", choices=("convnext", "all", "none")),
         Option("expansion_base", "in", "expand multiplies the channels that enter or leave", choices=("in", "out")),
         Option("activation", "relu", "after the convolutions (same cost)", choices=("relu", "relu6", "hard_swish")),
+        Option("padding", "reference", "zeros of strided convolutions: as in the reference, or TensorFlow's SAME", choices=PADDINGS),
         Option("include_top", True, "average pool and classifier"),
     )  # fmt: skip
     sources: tuple[str, ...] = (
@@ -100,7 +101,9 @@ class AtomNet:
 
     def links(self, settings: Settings) -> tuple[Link, ...]:
         stages = [Link("s0", (), "width0", 2)]
-        stages += [Link(f"s{s}", (f"block{s}", f"expand{s}", f"depth{s}"), f"width{s}", _STRIDES[s]) for s in range(1, 6)]
+        stages += [
+            Link(f"s{s}", (f"block{s}", f"expand{s}", f"depth{s}"), f"width{s}", _STRIDES[s]) for s in range(1, 6)
+        ]
         return (*stages, *((Link("top", (), "", 1),) if settings["include_top"] else ()))
 
     def channels(self, settings: Settings, at: int, value: Any, rounding: Rounding = EXACT) -> Any:
@@ -118,11 +121,23 @@ class AtomNet:
         return 1 <= at <= 5 and _STRIDES[at] == 1 and self._adds(settings, values[f"block{at}"])
 
     def append(
-        self, g: Graph, settings: Settings, at: int, x: Tensor, values: Values, channels: Any, *, same: bool, pixel: bool, held: Tensor | None
+        self,
+        g: Graph,
+        settings: Settings,
+        at: int,
+        x: Tensor,
+        values: Values,
+        channels: Any,
+        *,
+        same: bool,
+        pixel: bool,
+        held: Tensor | None,
     ) -> Tensor:
         act = settings["activation"]
         if at == 0:
-            return g.conv("s0.conv", x, channels, kernel=3, stride=2, padding=1, activation=act)
+            return g.conv(
+                "s0.conv", x, channels, kernel=3, stride=2, padding=1, same=pads_same(settings, 2), activation=act
+            )
         if at > 5:
             return g.linear("top.fc", g.average_pool("top.pool", x, 1, 1, identity=pixel), settings.classes)
         block, expand = values[f"block{at}"], values[f"expand{at}"]
@@ -146,10 +161,10 @@ def _separable(
     g: Graph, settings: Settings, name: str, x: Tensor, channels: Any, expand: int, hidden: Any, stride: int,
     attends: bool, pixel: bool,
 ) -> Tensor:  # fmt: skip
-    act, k = settings["activation"], settings["kernel"]
+    act = settings["activation"]
     if expand > 1:
         x = g.conv(f"{name}.expand", x, hidden, activation=act)
-    x = g.depthwise(f"{name}.dw", x, kernel=k, stride=stride, padding=k // 2, activation=act)
+    x = _depthwise(g, settings, name, x, stride, act)
     x = _attention(g, settings, name, x, pixel) if attends else x
     return g.conv(f"{name}.pw", x, channels, activation=act)
 
@@ -158,8 +173,8 @@ def _convnext(
     g: Graph, settings: Settings, name: str, x: Tensor, channels: Any, expand: int, hidden: Any, stride: int,
     attends: bool, pixel: bool,
 ) -> Tensor:  # fmt: skip
-    k, early = settings["kernel"], settings["se_placement"] == "depthwise"
-    x = g.depthwise(f"{name}.dw", x, kernel=k, stride=stride, padding=k // 2)
+    early = settings["se_placement"] == "depthwise"
+    x = _depthwise(g, settings, name, x, stride)
     x = _attention(g, settings, name, x, pixel) if attends and early else x
     x = g.conv(f"{name}.expand", x, hidden, activation=settings["activation"])
     x = _attention(g, settings, name, x, pixel) if attends and not early else x
@@ -170,12 +185,17 @@ def _mbconv(
     g: Graph, settings: Settings, name: str, x: Tensor, channels: Any, expand: int, hidden: Any, stride: int,
     attends: bool, pixel: bool,
 ) -> Tensor:  # fmt: skip
-    act, k = settings["activation"], settings["kernel"]
+    act = settings["activation"]
     if expand > 1:
         x = g.conv(f"{name}.expand", x, hidden, activation=act)
-    x = g.depthwise(f"{name}.dw", x, kernel=k, stride=stride, padding=k // 2, activation=act)
+    x = _depthwise(g, settings, name, x, stride, act)
     x = _attention(g, settings, name, x, pixel) if attends else x
     return g.conv(f"{name}.project", x, channels)
+
+
+def _depthwise(g: Graph, settings: Settings, name: str, x: Tensor, stride: int, activation: str = "") -> Tensor:
+    k, same = settings["kernel"], pads_same(settings, stride)
+    return g.depthwise(f"{name}.dw", x, kernel=k, stride=stride, padding=k // 2, same=same, activation=activation)
 
 
 def _attention(g: Graph, settings: Settings, name: str, x: Tensor, pixel: bool) -> Tensor:

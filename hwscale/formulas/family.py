@@ -10,6 +10,10 @@ from typing import Any, Literal, Protocol
 from hwscale.formulas.graph import Graph
 from hwscale.formulas.rounding import EXACT, AlphaFactor, Rounding
 
+PADDINGS = ("reference", "same")
+"""Choices of the option ``padding``. A runtime that follows TensorFlow needs no PAD where zeros are those of SAME; weights trained
+with one are not those of the other."""
+
 Widths = dict[str, Any]
 Structure = tuple[bool, ...]
 
@@ -71,6 +75,11 @@ class Settings:
 
     def __getitem__(self, name: str) -> Any:
         return self._by_name[name]
+
+
+def pads_same(settings: Settings, stride: int) -> bool:
+    """Does a convolution of this stride pad like SAME: one that strides, if the option asks for it."""
+    return bool(stride > 1 and settings["padding"] == "same")
 
 
 class Family(Protocol):

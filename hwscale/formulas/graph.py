@@ -15,10 +15,24 @@ from typing import Any
 Integer = Any
 """int, numpy int64 array, or sympy expression."""
 
+HOLD = "hold"
+"""Kind of a reader without work or output, which keeps a map alive in a part of a network."""
+
 
 def _times(value: Integer, factor: Integer) -> Integer:
     """value * factor, without the pass over a million rows that a factor of 1 would cost."""
     return value if isinstance(factor, int) and factor == 1 else value * factor
+
+
+def aligned(size: Integer, to: int = 16) -> Integer:
+    """``size`` rounded up to a multiple of ``to``, a power of 2; real sizes, those of the relaxed reading, are left as they are."""
+    if isinstance(size, float):
+        return size
+    if hasattr(size, "free_symbols"):
+        import sympy
+
+        return to * sympy.ceiling(size / to)
+    return (size + (to - 1)) & -to
 
 
 def total(values: list[Integer]) -> Integer:
@@ -48,7 +62,10 @@ class Op:
 
     ``kind`` as in `hwscale.ledger.OpRecord`. ``bias`` counts the int32 biases it carries once deployed; ``trained`` how
     many trainable parameters stand behind each in training: 2 for a BN, 1 for a bias, 0 for neither. ``in_place`` lists the inputs, by place, whose buffer has the output's size and may
-    become it. ``identity`` marks a pool whose output equals its input. ``activation`` is the fused one, "" for none.
+    become it. ``identity`` marks a pool whose output equals its input. ``activation`` is the one behind it, "" for none.
+    A window moves by ``stride`` over zeros of width ``padding`` on all sides, or over those of TensorFlow's SAME (``same``):
+    as few as give ceil(side / stride) outputs, the odd one below and on the right. Only a runtime's lowering sets ``pads``, zeros
+    (top, bottom, left, right) of a padding, and ``scratch``, tensors that are memory of this op alone.
     """
 
     name: str
@@ -63,6 +80,11 @@ class Op:
     activation: str = ""
     in_place: tuple[int, ...] = ()
     identity: bool = False
+    stride: int = 1
+    padding: int = 0
+    same: bool = False
+    pads: tuple[int, ...] = ()
+    scratch: tuple[int, ...] = ()
 
 
 @dataclass(slots=True)
@@ -104,6 +126,7 @@ class Graph:
         kernel: int = 1,
         stride: int = 1,
         padding: int = 0,
+        same: bool = False,
         batch_norm: bool = True,
         bias: bool = False,
         activation: str = "",
@@ -112,7 +135,7 @@ class Graph:
 
         With ``batch_norm`` the 2*Cout BN parameters fold into weights and bias; ``bias`` is one of training, instead of a BN.
         """
-        out = self._slide(x, channels, kernel, stride, padding)
+        out = self._slide(x, channels, kernel, stride, padding, same)
         weights = _times(x.channels, kernel * kernel) * channels
         kind = "pointwise" if kernel == 1 else "conv2d"
         self.ops.append(
@@ -127,6 +150,9 @@ class Graph:
                 trained=1 if bias else 2 if batch_norm else 0,
                 kernel=kernel,
                 activation=activation,
+                stride=stride,
+                padding=padding,
+                same=same,
             )
         )
         return out
@@ -139,11 +165,12 @@ class Graph:
         kernel: int,
         stride: int = 1,
         padding: int = 0,
+        same: bool = False,
         batch_norm: bool = True,
         activation: str = "",
     ) -> Tensor:
         """Depthwise convolution: k*k*C weights, k*k*C*H'*W' MACs."""
-        out = self._slide(x, x.channels, kernel, stride, padding)
+        out = self._slide(x, x.channels, kernel, stride, padding, same)
         weights = kernel * kernel * x.channels
         self.ops.append(
             Op(
@@ -157,13 +184,18 @@ class Graph:
                 trained=2 if batch_norm else 0,
                 kernel=kernel,
                 activation=activation,
+                stride=stride,
+                padding=padding,
+                same=same,
             )
         )
         return out
 
-    def _slide(self, x: Tensor, channels: Integer, kernel: int, stride: int, padding: int) -> Tensor:
-        if stride == 1 and 2 * padding == kernel - 1:
+    def _slide(self, x: Tensor, channels: Integer, kernel: int, stride: int, padding: int, same: bool) -> Tensor:
+        if stride == 1 and (same or 2 * padding == kernel - 1):
             return self.tensor(channels, x.height, x.width, x.area)
+        if same:
+            padding, kernel = 0, 1  # which leaves as many outputs
         height = (x.height + (2 * padding - kernel)) // stride + 1
         width = height if x.width is x.height else (x.width + (2 * padding - kernel)) // stride + 1
         return self.tensor(channels, height, width)

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hwscale.formulas.family import Hyperparameter, Option, Settings
+from hwscale.formulas.family import PADDINGS, Hyperparameter, Option, Settings, pads_same
 from hwscale.formulas.graph import Graph, Tensor
 from hwscale.formulas.mcunet_zoo import ZOO
 from hwscale.formulas.rounding import EXACT, Rounding
@@ -65,10 +65,19 @@ class MCUNet:
     )  # fmt: skip
     options: tuple[Option, ...] = (
         Option(
-            "base_widths", (32, 16, 24, 40, 80, 96, 192, 320), "channels of stem, first block and stages 2 to 7", least=1
+            "base_widths",
+            (32, 16, 24, 40, 80, 96, 192, 320),
+            "channels of stem, first block and stages 2 to 7",
+            least=1,
         ),
         Option("mix_channels", 0, "channels of a 1x1 convolution before the pool; 0: none", largest=4096),
         Option("uniform_width", False, "search: one width multiplier for the whole network", built=False),
+        Option(
+            "padding",
+            "reference",
+            "zeros of strided convolutions: as in the reference, or TensorFlow's SAME",
+            choices=PADDINGS,
+        ),
         Option("include_top", True, "average pool and classifier"),
     )
     sources: tuple[str, ...] = (
@@ -110,11 +119,22 @@ class MCUNet:
         return at > 0 and bool(link.width) and link.stride == 1
 
     def append(
-        self, g: Graph, settings: Settings, at: int, x: Tensor, values: Values, channels: Any, *, same: bool, pixel: bool, held: Tensor | None
+        self,
+        g: Graph,
+        settings: Settings,
+        at: int,
+        x: Tensor,
+        values: Values,
+        channels: Any,
+        *,
+        same: bool,
+        pixel: bool,
+        held: Tensor | None,
     ) -> Tensor:
         link = self.links(settings)[at]
         if link.name == "stem":
-            return g.conv("stem.conv", x, channels, kernel=3, stride=2, padding=1, activation="relu6")
+            zeros: dict[str, Any] = {"padding": 1, "same": pads_same(settings, 2)}
+            return g.conv("stem.conv", x, channels, kernel=3, stride=2, activation="relu6", **zeros)
         if link.name == "top":
             if settings["mix_channels"]:
                 x = g.conv("top.mix", x, settings["mix_channels"], activation="relu6")
@@ -125,9 +145,8 @@ class MCUNet:
         shortcut = x
         if expand > 1:
             x = g.conv(f"{link.name}.expand", x, expand * x.channels, activation="relu6")
-        x = g.depthwise(
-            f"{link.name}.dw", x, kernel=kernel, stride=link.stride, padding=kernel // 2, activation="relu6"
-        )
+        zeros = {"padding": kernel // 2, "same": pads_same(settings, link.stride)}
+        x = g.depthwise(f"{link.name}.dw", x, kernel=kernel, stride=link.stride, activation="relu6", **zeros)
         x = g.conv(f"{link.name}.project", x, channels)
         return g.add(f"{link.name}.add", x, shortcut) if same and link.stride == 1 else x
 

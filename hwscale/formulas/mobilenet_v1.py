@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hwscale.formulas.family import Hyperparameter, Option, Settings, Structure, Widths
+from hwscale.formulas.family import PADDINGS, Hyperparameter, Option, Settings, Structure, Widths, pads_same
 from hwscale.formulas.graph import Graph
 from hwscale.formulas.rounding import EXACT, Multiple, Rounding
 
@@ -48,6 +48,12 @@ class MobileNetV1:
     )
     options: tuple[Option, ...] = (
         Option("divisor", 8, "widths are multiples of it; 1: widths are truncated"),
+        Option(
+            "padding",
+            "reference",
+            "zeros of strided convolutions: as in the reference, or TensorFlow's SAME",
+            choices=PADDINGS,
+        ),
         Option("include_top", True, "average pool and classifier"),
     )
     sources: tuple[str, ...] = (
@@ -88,9 +94,20 @@ class MobileNetV1:
     def graph(self, settings: Settings, widths: Widths, height: Any, width: Any, structure: Structure) -> Graph:
         g = Graph()
         x = g.tensor(settings.in_channels, height, width)
-        x = g.conv("stem", x, widths[f"c{_STEM}"], kernel=3, stride=2, padding=1, activation="relu6")
+        x = g.conv(
+            "stem",
+            x,
+            widths[f"c{_STEM}"],
+            kernel=3,
+            stride=2,
+            padding=1,
+            same=pads_same(settings, 2),
+            activation="relu6",
+        )
         for i, (base, stride) in enumerate(_BLOCKS, start=1):
-            x = g.depthwise(f"b{i}.dw", x, kernel=3, stride=stride, padding=1, activation="relu6")
+            x = g.depthwise(
+                f"b{i}.dw", x, kernel=3, stride=stride, padding=1, same=pads_same(settings, stride), activation="relu6"
+            )
             x = g.conv(f"b{i}.pw", x, widths[f"c{base}"], activation="relu6")
         if settings["include_top"]:
             x = g.average_pool("top.pool", x, 1, 1, identity=structure[0])

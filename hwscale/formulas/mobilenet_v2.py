@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from hwscale.formulas.family import Hyperparameter, Option, Settings, Structure, Widths
+from hwscale.formulas.family import PADDINGS, Hyperparameter, Option, Settings, Structure, Widths, pads_same
 from hwscale.formulas.graph import Graph, Tensor
 from hwscale.formulas.rounding import EXACT, Multiple, Rounding
 
@@ -61,6 +61,12 @@ class MobileNetV2:
     options: tuple[Option, ...] = (
         Option("divisor", 8, "widths are multiples of it; 1: widths are truncated"),
         Option("scale_head", False, "the last convolution shrinks with alpha < 1 too"),
+        Option(
+            "padding",
+            "reference",
+            "zeros of strided convolutions: as in the reference, or TensorFlow's SAME",
+            choices=PADDINGS,
+        ),
         Option("include_top", True, "average pool and classifier"),
     )
     sources: tuple[str, ...] = (
@@ -107,12 +113,23 @@ class MobileNetV2:
         pixel, *residuals = structure
         g = Graph()
         x = g.tensor(settings.in_channels, height, width)
-        x = g.conv("stem", x, widths[f"c{_STEM}"], kernel=3, stride=2, padding=1, activation="relu6")
+        x = g.conv(
+            "stem",
+            x,
+            widths[f"c{_STEM}"],
+            kernel=3,
+            stride=2,
+            padding=1,
+            same=pads_same(settings, 2),
+            activation="relu6",
+        )
         for i, ((t, base, out, stride), residual) in enumerate(zip(_BLOCKS, residuals, strict=True), start=1):
             shortcut: Tensor = x
             if t > 1:
                 x = g.conv(f"b{i}.expand", x, t * widths[f"c{base}"], activation="relu6")
-            x = g.depthwise(f"b{i}.dw", x, kernel=3, stride=stride, padding=1, activation="relu6")
+            x = g.depthwise(
+                f"b{i}.dw", x, kernel=3, stride=stride, padding=1, same=pads_same(settings, stride), activation="relu6"
+            )
             x = g.conv(f"b{i}.project", x, widths[f"c{out}"])
             if residual:
                 x = g.add(f"b{i}.add", x, shortcut)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hwscale.formulas.family import Hyperparameter, Option, Settings, Structure, Widths
+from hwscale.formulas.family import PADDINGS, Hyperparameter, Option, Settings, Structure, Widths, pads_same
 from hwscale.formulas.graph import Graph, Tensor
 from hwscale.formulas.rounding import EXACT, Rounding
 
@@ -26,6 +26,9 @@ def _steps(low: float, high: float, per_unit: int) -> tuple[float, ...]:
     return tuple(n / per_unit for n in range(round(low * per_unit), round(high * per_unit) + 1))
 
 
+_ACTIVATIONS = {"hswish": "hard_swish", "relu6": "relu6"}
+
+
 class PhiNet:
     """Formula of PhiNet; see the module docstring."""
 
@@ -37,7 +40,9 @@ class PhiNet:
         Hyperparameter(
             "num_layers", "branch", 7, (7, 8, 9), (4, 15), "index of the last block", whole=True, knob=False, largest=32
         ),
-        Hyperparameter("resolution", "branch", 96, _RESOLUTIONS, (28, 224), "input side [px]", whole=True, knob=False, largest=8192),
+        Hyperparameter(
+            "resolution", "branch", 96, _RESOLUTIONS, (28, 224), "input side [px]", whole=True, knob=False, largest=8192
+        ),
     )
     options: tuple[Option, ...] = (
         Option("first_conv_stride", 2, "stride of the stem"),
@@ -48,7 +53,13 @@ class PhiNet:
         Option("residuals", True, "add input and output of a block where shapes agree"),
         Option("conv2d_input", False, "a plain 3x3 convolution instead of the separable stem and block 0"),
         Option("pool", False, "max pools instead of strides"),
-        Option("h_swish", True, "hard swish; off: ReLU6 (same cost)"),
+        Option("activation", "hswish", "behind every convolution that has one", choices=("hswish", "relu6")),
+        Option(
+            "padding",
+            "reference",
+            "zeros of strided convolutions: as in the reference, or TensorFlow's SAME",
+            choices=PADDINGS,
+        ),
         Option("squeeze_excite", True, "channel attention in every block, reduction 6"),
         Option("divisor", 1, "widths are multiples of it"),
         Option("include_top", True, "average pool and classifier"),
@@ -106,19 +117,21 @@ class PhiNet:
         height, width = _stem_map(settings, height, width)
         if min(height, width) < 1:
             if settings["conv2d_input"]:
-                return "conv2d_input: its unpadded 3x3 convolution needs an input of at least 3x3; enlarge the resolution"
+                return (
+                    "conv2d_input: its unpadded 3x3 convolution needs an input of at least 3x3; enlarge the resolution"
+                )
             return "the stem leaves an empty map; enlarge the resolution"
         for i, _, _, kernel, stride, pool_before in self._blocks(settings):
             height, width = _pooled(settings, i, pool_before, height, width)
             if min(height, width) < 1:
                 return f"pool: the map before block {i} is a single pixel and cannot be pooled; enlarge the resolution"
             if stride == 2:
-                if min(height, width) + 2 < kernel:
+                if min(height, width) + 2 < kernel and not pads_same(settings, stride):
                     return (
                         f"block {i}: a {height}x{width} map is too small for a {kernel}x{kernel} kernel with padding 1; "
                         "enlarge the resolution or lower conv5_percent"
                     )
-                height, width = ((side + 2 - kernel) // 2 + 1 for side in (height, width))
+                height, width = (_strided(settings, side, kernel) for side in (height, width))
         if settings["pool"] and N <= 3 and min(height, width) < 2:
             return "pool: the map after block 3 is a single pixel and cannot be pooled; enlarge the resolution"
         return None
@@ -148,7 +161,7 @@ class PhiNet:
         for i, _, _, kernel, stride, pool_before in self._blocks(settings):
             height, width = _pooled(settings, i, pool_before, height, width)
             if stride == 2:
-                height, width = (height + 2 - kernel) // 2 + 1, (width + 2 - kernel) // 2 + 1
+                height, width = _strided(settings, height, kernel), _strided(settings, width, kernel)
             maps.append((height, width))
         return maps
 
@@ -165,7 +178,7 @@ class PhiNet:
         return int(settings["first_conv_stride"] * 2 ** (strides + 2 * settings["pool"]))
 
     def graph(self, settings: Settings, widths: Widths, height: Any, width: Any, structure: Structure) -> Graph:
-        act = "hard_swish" if settings["h_swish"] else "relu6"
+        act = _ACTIVATIONS[settings["activation"]]
         blocks = self._blocks(settings)
         pixels, residuals = structure[: len(blocks)], structure[len(blocks) :]
         g = Graph()
@@ -174,22 +187,25 @@ class PhiNet:
             x = g.conv("stem", x, widths["stem"], kernel=3, batch_norm=False, activation=act)
             x = g.batch_norm("stem.bn", x)
         else:
-            # one row and column if the larger side is even, else two: parity of max(H, W) alone, as in the reference
-            extra = 1 + _larger(height, width) % 2
-            padded = height + extra
-            x = g.pad("stem.pad", x, padded, padded if width is height else width + extra)
             stride = settings["first_conv_stride"]
-            if settings.in_channels == 1:  # a depthwise of one channel runs as a dense convolution
-                x = g.conv("stem.dw", x, 1, kernel=3, stride=stride, batch_norm=False)
-            else:
-                x = g.depthwise("stem.dw", x, kernel=3, stride=stride, batch_norm=False)
+            if not _same_stem(settings):
+                # one row and column if the larger side is even, else two: parity of max(H, W) alone, as in the reference
+                extra = 1 + _larger(height, width) % 2
+                padded = height + extra
+                x = g.pad("stem.pad", x, padded, padded if width is height else width + extra)
+            window: dict[str, Any] = {"kernel": 3, "stride": stride, "same": _same_stem(settings), "batch_norm": False}
+            # a depthwise of one channel runs as a dense convolution
+            dense = settings.in_channels == 1
+            x = g.conv("stem.dw", x, 1, **window) if dense else g.depthwise("stem.dw", x, **window)
             x = g.conv("stem.pw", x, widths[f"c{_STEM}"], activation=act)
             shortcut = x
             x = g.depthwise("b0.dw", x, kernel=3, padding=1, activation=act)
             x = g.conv("b0.project", x, widths[f"c{_FIRST}"])
             if residuals[0]:
                 x = g.add("b0.add", x, shortcut)
-        for (i, _, out, kernel, stride, pool_before), pixel, residual in zip(blocks, pixels, residuals[1:], strict=True):
+        for (i, _, out, kernel, stride, pool_before), pixel, residual in zip(
+            blocks, pixels, residuals[1:], strict=True
+        ):
             if pool_before:
                 x = g.max_pool(f"b{i}.pool", x)
             x = self._block(g, settings, x, i, widths, widths[f"c{out}"], kernel, stride, pixel, residual, act)
@@ -217,8 +233,8 @@ class PhiNet:
         shortcut = x
         x = g.conv(f"b{i}.expand", x, widths[f"E{i}"], activation=act)
         # the reference pads a strided depthwise by 1 whatever its kernel
-        padding = kernel // 2 if stride == 1 else 1
-        x = g.depthwise(f"b{i}.dw", x, kernel=kernel, stride=stride, padding=padding, activation=act)
+        padding, same = kernel // 2 if stride == 1 else 1, pads_same(settings, stride)
+        x = g.depthwise(f"b{i}.dw", x, kernel=kernel, stride=stride, padding=padding, same=same, activation=act)
         if settings["squeeze_excite"]:
             gate = g.average_pool(f"b{i}.se.pool", x, 1, 1, identity=pixel)
             gate = g.conv(f"b{i}.se.reduce", gate, widths[f"r{i}"], batch_norm=False, activation=act)
@@ -233,7 +249,19 @@ def _stem_map(settings: Settings, height: int, width: int) -> tuple[int, int]:
         return height - 2, width - 2
     padding = 1 if max(height, width) % 2 == 0 else 2
     stride = settings["first_conv_stride"]
+    if _same_stem(settings):
+        return -(-height // stride), -(-width // stride)
     return (height + padding - 3) // stride + 1, (width + padding - 3) // stride + 1
+
+
+def _same_stem(settings: Settings) -> bool:
+    """Does the stem pad like SAME: where it strides, if asked to."""
+    return pads_same(settings, settings["first_conv_stride"])
+
+
+def _strided(settings: Settings, side: int, kernel: int) -> int:
+    """Side of a map behind a strided depthwise."""
+    return (side + 1) // 2 if pads_same(settings, 2) else (side + 2 - kernel) // 2 + 1
 
 
 def _pooled(settings: Settings, i: int, pool_before: bool, height: int, width: int) -> tuple[int, int]:

@@ -56,6 +56,9 @@ class Node:
     def __mod__(self, other: Any) -> Node:
         return self.tape.record("remainder", self, other)
 
+    def __and__(self, other: Any) -> Node:
+        return self.tape.record("bitwise_and", self, other)
+
     def __bool__(self) -> bool:
         raise TypeError("a recorded value has no truth yet: decide on it through the structure of the graph")
 
@@ -77,6 +80,7 @@ _SCALAR = {
     "floor_divide": "{} // {}",
     "remainder": "{} % {}",
     "maximum": "max({}, {})",
+    "bitwise_and": "{} & {}",
 }
 
 

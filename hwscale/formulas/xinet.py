@@ -14,12 +14,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hwscale.formulas.family import Hyperparameter, Option, Settings, Structure, Widths
+from hwscale.formulas.family import PADDINGS, Hyperparameter, Option, Settings, Structure, Widths, pads_same
 from hwscale.formulas.graph import Graph
 from hwscale.formulas.rounding import EXACT, Rounding
 
 _TAIL_GAMMA = 4
 """The last two layers compress by 4 whatever gamma is: the reference does not forward it."""
+
+
+_ACTIVATIONS = {"silu": "silu", "relu6": "relu6", "hswish": "hard_swish"}
 
 
 class XiNet:
@@ -32,15 +35,32 @@ class XiNet:
         Hyperparameter(
             "gamma", "branch", 4, (3, 4, 5, 6), (3.0, 6.0), "compression of every XiConv, int(gamma) counts"
         ),
-        Hyperparameter("num_layers", "branch", 5, (5, 6, 7), (5, 7), "stages, stem included", whole=True, knob=False, largest=32),
         Hyperparameter(
-            "resolution", "branch", 96, tuple(range(48, 257, 16)), (96, 224), "input side [px]", whole=True, knob=False, largest=8192
+            "num_layers", "branch", 5, (5, 6, 7), (5, 7), "stages, stem included", whole=True, knob=False, largest=32
+        ),
+        Hyperparameter(
+            "resolution",
+            "branch",
+            96,
+            tuple(range(48, 257, 16)),
+            (96, 224),
+            "input side [px]",
+            whole=True,
+            knob=False,
+            largest=8192,
         ),
     )
     options: tuple[Option, ...] = (
         Option("base_filters", 16, "stem width at alpha = 1", largest=64),
         Option("attention", True, "sigmoid gate of width c_out/(2 gamma) after every XiConv but the last two"),
         Option("skip", True, "broadcast of the first layer's output to every later layer"),
+        Option("activation", "silu", "behind every convolution that has one", choices=("silu", "relu6", "hswish")),
+        Option(
+            "padding",
+            "reference",
+            "zeros of strided convolutions: as in the reference, or TensorFlow's SAME",
+            choices=PADDINGS,
+        ),
         Option("include_top", True, "average pool and classifier"),
     )
     sources: tuple[str, ...] = (
@@ -180,7 +200,8 @@ class XiNet:
     def graph(self, settings: Settings, widths: Widths, height: Any, width: Any, structure: Structure) -> Graph:
         g = Graph()
         x = g.tensor(settings.in_channels, height, width)
-        x = g.conv("conv1", x, widths["stem"], kernel=7, stride=2, padding=3, activation="silu")
+        act, same = _ACTIVATIONS[settings["activation"]], pads_same(settings, 2)
+        x = g.conv("conv1", x, widths["stem"], kernel=7, stride=2, padding=3, same=same, activation=act)
         skip = x
         for layer in self._layers(settings):
             out, m = widths[f"w{layer.stage}"], widths[f"m{layer.stage}"]
@@ -200,7 +221,7 @@ class XiNet:
                 x = g.add(f"{name}.add", x, s, broadcast=broadcast)
             if layer.pool:
                 x = g.max_pool(f"{name}.pool", x)
-            x = g.conv(f"{name}.main", x, out, kernel=3, padding=1, activation="silu")
+            x = g.conv(f"{name}.main", x, out, kernel=3, padding=1, activation=act)
             if f"a{layer.stage}" in widths:
                 gate = g.conv(f"{name}.attention_pw", x, widths[f"a{layer.stage}"], batch_norm=False)
                 gate = g.conv(

@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hwscale.errors import ConfigError, UnsupportedOpError
-from hwscale.measure.census import IDENTIFIER, SCHEMA, parse
+from hwscale.measure.tflm_file import SCHEMA, inlined, write
+from hwscale.measure.tflm_images import random_images
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 CALIBRATION_IMAGES = 8
+PACKAGES = (SCHEMA, "litert_torch", "ai_edge_quantizer", "ai_edge_litert")
 
 
 def convert(network: nn.Module, input_shape: tuple[int, int, int], path: Path | str, *, seed: int = 0) -> Path:
@@ -39,7 +41,7 @@ def convert(network: nn.Module, input_shape: tuple[int, int, int], path: Path | 
     Parameters
     ----------
     input_shape : (C, H, W) in pixels.
-    seed : of the images, drawn from N(0, 1), that set the quantisation ranges. RAM and Flash do not depend on them.
+    seed : of the random images that set the quantisation ranges. RAM does not depend on them.
 
     Raises
     ------
@@ -47,7 +49,7 @@ def convert(network: nn.Module, input_shape: tuple[int, int, int], path: Path | 
     UnsupportedOpError : the converter refuses the network.
     """
     with _silence():
-        for package in (SCHEMA, "litert_torch", "ai_edge_quantizer", "ai_edge_litert"):
+        for package in PACKAGES:
             _package(package)
         try:
             contents = inlined(_quantised(network, input_shape, seed))
@@ -56,57 +58,12 @@ def convert(network: nn.Module, input_shape: tuple[int, int, int], path: Path | 
             raise UnsupportedOpError(
                 f"{type(network).__name__} cannot be converted to TensorFlow Lite: {reason}."
             ) from error
-    return _write(contents, path)
+    return write(contents, path)
 
 
 def calibration_images(input_shape: tuple[int, int, int], seed: int = 0) -> npt.NDArray[np.float32]:
     """The images (N, H, W, C) that set the quantisation ranges; ``input_shape`` is (C, H, W)."""
-    import numpy as np
-
-    channels, height, width = input_shape
-    shape = (CALIBRATION_IMAGES, height, width, channels)
-    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
-
-
-def strip(source: Path | str, path: Path | str) -> Path:
-    """Copy a .tflite without what its deployment does not read; return ``path``.
-
-    Dropped are names, signatures, description, metadata, shape signatures and the min and max of quantisation; outputs
-    and arena stay. The length of names is an accident of the converter, so file sizes are compared after this.
-
-    Raises
-    ------
-    ConfigError : a package of ``hwscale[convert]`` is missing, or ``source`` is not a .tflite.
-    """
-    return _write(stripped(_contents(source)), path)
-
-
-def inline(source: Path | str, path: Path | str) -> Path:
-    """Copy a .tflite with every external buffer put back inside the flatbuffer; return ``path``.
-
-    Raises
-    ------
-    ConfigError : a package of ``hwscale[convert]`` is missing, or ``source`` is not a .tflite.
-    """
-    return _write(inlined(_contents(source)), path)
-
-
-def stripped(contents: bytes) -> bytes:
-    """What `strip` writes, from what it reads."""
-    model = _objects(contents)
-    model.signatureDefs = model.description = model.metadata = model.metadataBuffer = None
-    for graph in model.subgraphs:
-        graph.name = None
-        for tensor in graph.tensors:
-            tensor.name = tensor.shapeSignature = None
-            if tensor.quantization is not None:
-                tensor.quantization.min = tensor.quantization.max = None
-    return packed(model)
-
-
-def inlined(contents: bytes) -> bytes:
-    """What `inline` writes, from what it reads."""
-    return packed(_objects(contents))
+    return random_images(CALIBRATION_IMAGES, input_shape, seed)
 
 
 def _quantised(network: nn.Module, input_shape: tuple[int, int, int], seed: int) -> bytes:
@@ -143,58 +100,12 @@ def _quantised(network: nn.Module, input_shape: tuple[int, int, int], seed: int)
         return bytes(worker.quantize(ranges).quantized_model)
 
 
-def _objects(contents: bytes) -> Any:
-    """The model as objects that can be packed again, its external buffers inline."""
-    import numpy as np
-
-    _package(SCHEMA)
-    if contents[4:8] != IDENTIFIER:
-        raise ConfigError("This is no .tflite file: the identifier TFL3 is missing.")
-    try:
-        model = parse(contents)
-        for buffer in model.buffers:
-            if buffer.offset > 1:  # 0 says inline, 1 is a place holder
-                buffer.data = np.frombuffer(contents, np.uint8, buffer.size, buffer.offset)
-                buffer.offset = buffer.size = 0
-    except Exception as error:  # flatbuffers reads any offset it is told to
-        raise ConfigError(f"This .tflite file is damaged ({error}).") from error
-    return model
-
-
-def packed(model: Any) -> bytes:
-    """The file of a model that is held as objects."""
-    builder = _package("flatbuffers").Builder(1024)
-    builder.Finish(model.Pack(builder), IDENTIFIER)
-    return bytes(builder.Output())
-
-
-def _write(contents: bytes, path: Path | str) -> Path:
-    """Write the file whole or not at all."""
-    target = Path(path)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=target.name, suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(contents)
-        os.replace(name, target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    return target
-
-
-def _contents(path: Path | str) -> bytes:
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}.") from error
-
-
 def _package(name: str) -> Any:
     try:
         return import_module(name)
-    except ModuleNotFoundError as error:
+    except ImportError as error:
         raise ConfigError(
-            f"Conversion to TensorFlow Lite needs the package {error.name}: pip install 'hwscale[convert]'."
+            f"Conversion to TensorFlow Lite needs the package {error.name or name}: pip install 'hwscale[convert]'."
         ) from error
 
 

@@ -101,7 +101,12 @@ def _batch_norm(module: nn.BatchNorm1d | nn.BatchNorm2d, output_shape: Shape) ->
 FREE = Price(Output.IN_PLACE)
 ABSENT = Price(Output.OPERAND)
 ADD = Price(Output.IN_PLACE, kind="add")
+SUB = Price(Output.IN_PLACE, kind="sub")
 MUL = Price(Output.IN_PLACE, kind="mul")
+DIV = Price(Output.IN_PLACE, kind="div")
+MEAN = Price(Output.NEW, kind="mean")
+CONCATENATION = Price(Output.NEW, kind="concatenation")
+RESIZE = Price(Output.NEW, kind="resize")
 MAX_POOL = Price(Output.NEW, kind="max_pool")
 AVERAGE_POOL = Price(Output.NEW, kind="average_pool")
 ADAPTIVE_POOL = Price(Output.UNLESS_IDENTITY, kind="average_pool")
@@ -126,6 +131,13 @@ PLAIN_MODULES: dict[type[nn.Module], Price] = {
     nn.Sigmoid: FREE,
     nn.Hardsigmoid: FREE,
     nn.Softmax: FREE,
+    nn.LogSoftmax: FREE,
+    nn.Tanh: FREE,
+    nn.LeakyReLU: FREE,
+    nn.ELU: FREE,
+    nn.GELU: FREE,
+    nn.Hardtanh: FREE,
+    nn.Upsample: RESIZE,
     nn.Dropout: ABSENT,
     nn.Dropout2d: ABSENT,
     nn.Flatten: FREE,
@@ -139,6 +151,15 @@ FUNCTIONS: dict[Callable[..., Any], Price] = {
     operator.mul: MUL,
     operator.imul: MUL,
     torch.mul: MUL,
+    operator.sub: SUB,
+    torch.sub: SUB,
+    operator.truediv: DIV,
+    torch.div: DIV,
+    torch.mean: MEAN,
+    torch.cat: CONCATENATION,
+    torch.concat: CONCATENATION,
+    functional.interpolate: RESIZE,
+    functional.pad: PAD,
     functional.max_pool2d: MAX_POOL,
     functional.avg_pool2d: AVERAGE_POOL,
     functional.adaptive_avg_pool2d: ADAPTIVE_POOL,
@@ -148,7 +169,15 @@ FUNCTIONS: dict[Callable[..., Any], Price] = {
     functional.silu: FREE,
     functional.hardswish: FREE,
     functional.hardsigmoid: FREE,
+    functional.leaky_relu: FREE,
+    functional.elu: FREE,
+    functional.gelu: FREE,
+    functional.softmax: FREE,
+    functional.log_softmax: FREE,
+    functional.dropout: ABSENT,
     torch.sigmoid: FREE,
+    torch.tanh: FREE,
+    torch.softmax: FREE,
     torch.clamp: FREE,
     torch.flatten: FREE,
 }
@@ -158,9 +187,17 @@ METHODS: dict[str, Price] = {
     "add_": ADD,
     "mul": MUL,
     "mul_": MUL,
+    "sub": SUB,
+    "div": DIV,
+    "mean": MEAN,
     "relu": FREE,
     "sigmoid": FREE,
+    "tanh": FREE,
+    "softmax": FREE,
     "clamp": FREE,
+    "contiguous": FREE,
+    "squeeze": FREE,
+    "unsqueeze": FREE,
     "flatten": FREE,
     "view": FREE,
     "reshape": FREE,

@@ -19,6 +19,7 @@ from torch import nn
 from hwscale.errors import ConfigError
 from hwscale.nets.arguments import check_choice, check_input_shape, check_odd, check_positive_integers
 from hwscale.nets.blocks import Activation, Block, Gate, classifier, conv_bn, depthwise, inverted_residual
+from hwscale.nets.padding import Size, is_same, strided
 
 STRIDES = {1: 1, 2: 2, 3: 2, 4: 2, 5: 2}
 KINDS = ("sep", "convnext", "mbconv")
@@ -48,7 +49,7 @@ class AtomNet(nn.Module):
 
     Parameters
     ----------
-    input_shape : (C, H, W) in pixels; only C enters the network.
+    input_shape : (C, H, W) in pixels; H and W enter the network only by its "same" padding.
     width0, ..., width5 : channels of the stem and of stages 1 to 5.
     block1, ..., block5 : what a stage is made of: "sep", "convnext" or "mbconv".
     depth1, ..., depth5 : blocks of a stage; the first of stages 2 to 5 halves the map.
@@ -61,6 +62,7 @@ class AtomNet(nn.Module):
     residual : blocks that add their input where shapes allow: "convnext" (and "mbconv"), "all" or "none".
     expansion_base : hidden width is expand times the width that goes "in" or comes "out".
     activation : "relu", "relu6" or "hard_swish"; the gate has ReLU.
+    padding : "reference" pads strided convolutions by k // 2 on all sides, "same" as TensorFlow's SAME.
     include_top, num_classes : the classifier: global average pool and one fully connected layer.
 
     Raises
@@ -101,6 +103,7 @@ class AtomNet(nn.Module):
         residual: str = "convnext",
         expansion_base: str = "in",
         activation: str = "relu",
+        padding: str = "reference",
         num_classes: int = 10,
         include_top: bool = True,
     ) -> None:
@@ -121,10 +124,13 @@ class AtomNet(nn.Module):
         check_choice(("in", "out"), expansion_base=expansion_base)
         check_choice(ACTIVATIONS, activation=activation)
         _check_stages(se_stages)
+        same = is_same(padding)
+        C, H, W = input_shape
 
         act = ACTIVATIONS[activation]
         gate = partial(SqueezeExcite, reduction=se_reduction)
-        self.stem = conv_bn(input_shape[0], width0, 3, stride=2, act=act)
+        self.stem = conv_bn(C, width0, 3, stride=2, act=act, same=(H, W) if same else None)
+        size = strided((H, W), 2)
         self.stages = nn.Sequential()
         c_out = width0
         for s, stride in STRIDES.items():
@@ -141,7 +147,9 @@ class AtomNet(nn.Module):
             stage = nn.Sequential()
             for i in range(depths[s]):
                 c_in, c_out = c_out, widths[s]
-                stage.append(recipe.block(c_in, c_out, stride if i == 0 else 1))
+                block_stride = stride if i == 0 else 1
+                stage.append(recipe.block(c_in, c_out, block_stride, size if same else None))
+                size = strided(size, block_stride)
             self.stages.add_module(str(s), stage)
         self.head = classifier(c_out, num_classes, include_top)
 
@@ -163,10 +171,10 @@ class _Recipe:
     gate_expanded: bool
     residual: bool
 
-    def block(self, c_in: int, c_out: int, stride: int) -> Block:
+    def block(self, c_in: int, c_out: int, stride: int, same: Size | None) -> Block:
         hidden = self.expand * (c_out if self.expand_output else c_in)
         if self.kind == "convnext":
-            return self._convnext(c_in, hidden, c_out, stride)
+            return self._convnext(c_in, hidden, c_out, stride, same)
         return inverted_residual(
             c_in,
             c_out,
@@ -177,11 +185,12 @@ class _Recipe:
             project_act=self.act if self.kind == "sep" else None,
             gate=self.gate,
             residual=self.residual,
+            same=same,
         )
 
-    def _convnext(self, c_in: int, hidden: int, c_out: int, stride: int) -> Block:
+    def _convnext(self, c_in: int, hidden: int, c_out: int, stride: int, same: Size | None) -> Block:
         """Filter (linear), expand, project (linear): the depthwise convolution is as narrow as the input."""
-        layers: OrderedDict[str, nn.Module] = OrderedDict(dw=depthwise(c_in, self.kernel, stride, None))
+        layers: OrderedDict[str, nn.Module] = OrderedDict(dw=depthwise(c_in, self.kernel, stride, None, same))
         if self.gate is not None and not self.gate_expanded:
             layers["se"] = self.gate(c_in)
         layers["expand"] = conv_bn(c_in, hidden, 1, act=self.act)

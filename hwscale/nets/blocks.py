@@ -2,7 +2,8 @@
 
 Written from A. Howard et al., "MobileNets", arXiv 1704.04861, M. Sandler et al., "MobileNetV2: Inverted Residuals and
 Linear Bottlenecks", arXiv 1801.04381, and the rounding of tensorflow/models@02c04f4:research/slim/nets/mobilenet,
-restated. Kernels are padded by k // 2 on all sides, so a stride of 2 turns h rows into ceil(h / 2).
+restated. Kernels are padded by k // 2 on all sides, or by TensorFlow's SAME; a stride of 2 turns h rows into ceil(h / 2)
+either way.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import torch
 from torch import nn
 
 from hwscale.errors import ConfigError
+from hwscale.nets.padding import Size, same_conv
 
 Activation = Callable[[], nn.Module]
 Gate = Callable[[int], nn.Module]
@@ -59,20 +61,35 @@ class Block(nn.Sequential):
 
 
 def conv_bn(
-    c_in: int, c_out: int, kernel: int, *, stride: int = 1, groups: int = 1, act: Activation | None = None
+    c_in: int,
+    c_out: int,
+    kernel: int,
+    *,
+    stride: int = 1,
+    groups: int = 1,
+    act: Activation | None = None,
+    same: Size | None = None,
 ) -> nn.Sequential:
-    """Convolution, BN and activation (none: linear): (B, c_in, h, w) -> (B, c_out, ceil(h / stride), ...)."""
-    layers: OrderedDict[str, nn.Module] = OrderedDict(
-        conv=nn.Conv2d(c_in, c_out, kernel, stride, kernel // 2, groups=groups, bias=False), bn=nn.BatchNorm2d(c_out)
-    )
+    """Convolution, BN and activation (none: linear): (B, c_in, h, w) -> (B, c_out, ceil(h / stride), ...).
+
+    With ``same``, the (h, w) that comes in, a strided convolution pads as TensorFlow's SAME does.
+    """
+    layers: OrderedDict[str, nn.Module]
+    if same is None or stride == 1:
+        layers = OrderedDict(conv=nn.Conv2d(c_in, c_out, kernel, stride, kernel // 2, groups=groups, bias=False))
+    else:
+        layers = same_conv("conv", c_in, c_out, kernel, stride, same, groups=groups)
+    layers["bn"] = nn.BatchNorm2d(c_out)
     if act is not None:
         layers["act"] = act()
     return nn.Sequential(layers)
 
 
-def depthwise(channels: int, kernel: int, stride: int, act: Activation | None) -> nn.Sequential:
-    """One k x k filter per channel, BN and activation."""
-    return conv_bn(channels, channels, kernel, stride=stride, groups=channels, act=act)
+def depthwise(
+    channels: int, kernel: int, stride: int, act: Activation | None, same: Size | None = None
+) -> nn.Sequential:
+    """One k x k filter per channel, BN and activation; ``same`` as in `conv_bn`."""
+    return conv_bn(channels, channels, kernel, stride=stride, groups=channels, act=act, same=same)
 
 
 def inverted_residual(
@@ -86,18 +103,20 @@ def inverted_residual(
     project_act: Activation | None = None,
     gate: Gate | None = None,
     residual: bool = True,
+    same: Size | None = None,
 ) -> Block:
     """Expand (1x1), filter (k x k depthwise), gate, project (1x1): (B, c_in, h, w) -> (B, c_out, h', w').
 
     ``hidden`` None leaves out the expansion: with ``project_act`` that is a depthwise separable convolution. The
     projection is linear without ``project_act``. The input is added where shapes allow, unless ``residual`` is false.
+    ``same`` as in `conv_bn`.
     """
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     middle = c_in
     if hidden is not None:
         middle = hidden
         layers["expand"] = conv_bn(c_in, middle, 1, act=act)
-    layers["dw"] = depthwise(middle, kernel, stride, act)
+    layers["dw"] = depthwise(middle, kernel, stride, act, same)
     if gate is not None:
         layers["se"] = gate(middle)
     layers["project"] = conv_bn(middle, c_out, 1, act=project_act)

@@ -22,6 +22,7 @@ from hwscale.nets.arguments import (
     check_whole_numbers,
 )
 from hwscale.nets.blocks import classifier, conv_bn, inverted_residual, make_divisible
+from hwscale.nets.padding import is_same, strided
 
 DIVISOR = 8
 BASE_WIDTHS = (32, 16, 24, 40, 80, 96, 192, 320)
@@ -49,9 +50,10 @@ class MCUNet(nn.Module):
 
     Parameters
     ----------
-    input_shape : (C, H, W) in pixels; only C enters the network.
+    input_shape : (C, H, W) in pixels; H and W enter the network only by its "same" padding.
     base_widths : channels before scaling of the stem, the first block and stages 2 to 7.
     mix_channels : channels of a last 1x1 convolution, never scaled; 0 leaves it out.
+    padding : "reference" pads strided convolutions by k // 2 on all sides, "same" as TensorFlow's SAME.
     include_top, num_classes : the classifier: global average pool and one fully connected layer.
     **hyperparameters : the names of ``HYPERPARAMETERS``. ``width0``, ``width1``: multipliers of the stem and of the first
         block. ``depth{s}``: blocks of stage s = 2 to 6, from 1 to 4; stage 7 has one. ``kernel{s}_{b}`` (odd),
@@ -70,6 +72,7 @@ class MCUNet(nn.Module):
         input_shape: tuple[int, int, int],
         base_widths: Sequence[int] = BASE_WIDTHS,
         mix_channels: int = 0,
+        padding: str = "reference",
         num_classes: int = 10,
         include_top: bool = True,
         **hyperparameters: Any,
@@ -80,10 +83,13 @@ class MCUNet(nn.Module):
         check_whole_numbers(mix_channels=mix_channels)
         _check_base_widths(base_widths)
         _check_hyperparameters(hyperparameters)
+        same = is_same(padding)
         value: dict[str, Any] = {**HYPERPARAMETERS, **hyperparameters}
 
         c_out = make_divisible(base_widths[0] * value["width0"], DIVISOR)
-        self.stem = conv_bn(input_shape[0], c_out, 3, stride=2, act=nn.ReLU6)
+        C, H, W = input_shape
+        self.stem = conv_bn(C, c_out, 3, stride=2, act=nn.ReLU6, same=(H, W) if same else None)
+        size = strided((H, W), 2)
         c_in, c_out = c_out, make_divisible(base_widths[1] * value["width1"], DIVISOR)
         self.first = inverted_residual(c_in, c_out, hidden=None, kernel=3, stride=1)
         self.stages = nn.Sequential()
@@ -92,14 +98,17 @@ class MCUNet(nn.Module):
             for b in range(1, value.get(f"depth{s}", 1) + 1):
                 c_in, c_out = c_out, make_divisible(base_widths[s] * value[f"width{s}_{b}"], DIVISOR)
                 expand = value[f"expand{s}_{b}"]
+                block_stride = stride if b == 1 else 1
                 block = inverted_residual(
                     c_in,
                     c_out,
                     hidden=None if expand == 1 else expand * c_in,
                     kernel=value[f"kernel{s}_{b}"],
-                    stride=stride if b == 1 else 1,
+                    stride=block_stride,
+                    same=size if same else None,
                 )
                 stage.append(block)
+                size = strided(size, block_stride)
             self.stages.add_module(str(s), stage)
         self.mix: nn.Module = nn.Identity()
         if mix_channels:
@@ -124,7 +133,7 @@ def _check_hyperparameters(hyperparameters: dict[str, Any]) -> None:
     for name, value in hyperparameters.items():
         if name not in HYPERPARAMETERS:
             raise ConfigError(
-                f"mcunet has no hyperparameter or option {name!r}: allowed are base_widths, mix_channels, include_top, "
+                f"mcunet has no hyperparameter or option {name!r}: allowed are base_widths, mix_channels, padding, include_top, "
                 "width0, width1, depth2 to depth6, and kernel, expand and width of a block, as in kernel2_1 "
                 "(stage 2 to 6, block 1 to 4) or kernel7_1."
             )

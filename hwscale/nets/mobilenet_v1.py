@@ -12,6 +12,7 @@ from torch import nn
 
 from hwscale.nets.arguments import check_input_shape, check_positive, check_positive_integers
 from hwscale.nets.blocks import classifier, conv_bn, inverted_residual, scaled_width
+from hwscale.nets.padding import is_same, strided
 
 STEM_WIDTH = 32
 BLOCKS = (
@@ -33,9 +34,10 @@ class MobileNetV1(nn.Module):
 
     Parameters
     ----------
-    input_shape : (C, H, W) in pixels; only C enters the network.
+    input_shape : (C, H, W) in pixels; H and W enter the network only by its "same" padding.
     alpha : width multiplier of every layer, above 0.
     divisor : widths are rounded to its multiples; 1 truncates them to whole channels.
+    padding : "reference" pads strided convolutions by k // 2 on all sides, "same" as TensorFlow's SAME.
     include_top, num_classes : the classifier: global average pool and one fully connected layer.
 
     Raises
@@ -50,6 +52,7 @@ class MobileNetV1(nn.Module):
         input_shape: tuple[int, int, int],
         alpha: float = 1.0,
         divisor: int = 8,
+        padding: str = "reference",
         num_classes: int = 10,
         include_top: bool = True,
     ) -> None:
@@ -57,17 +60,28 @@ class MobileNetV1(nn.Module):
         check_input_shape(input_shape)
         check_positive(alpha=alpha)
         check_positive_integers(divisor=divisor, num_classes=num_classes)
+        same = is_same(padding)
+        C, H, W = input_shape
 
         c_out = scaled_width(STEM_WIDTH, alpha, divisor)
-        self.stem = conv_bn(input_shape[0], c_out, 3, stride=2, act=nn.ReLU6)
+        self.stem = conv_bn(C, c_out, 3, stride=2, act=nn.ReLU6, same=(H, W) if same else None)
+        size = strided((H, W), 2)
         self.blocks = nn.Sequential()
         for base, stride in BLOCKS:
             c_in, c_out = c_out, scaled_width(base, alpha, divisor)
             self.blocks.append(
                 inverted_residual(
-                    c_in, c_out, hidden=None, kernel=3, stride=stride, project_act=nn.ReLU6, residual=False
+                    c_in,
+                    c_out,
+                    hidden=None,
+                    kernel=3,
+                    stride=stride,
+                    project_act=nn.ReLU6,
+                    residual=False,
+                    same=size if same else None,
                 )
             )
+            size = strided(size, stride)
         self.head = classifier(c_out, num_classes, include_top)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

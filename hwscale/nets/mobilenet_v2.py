@@ -12,6 +12,7 @@ from torch import nn
 
 from hwscale.nets.arguments import check_input_shape, check_positive, check_positive_integers
 from hwscale.nets.blocks import classifier, conv_bn, inverted_residual, scaled_width
+from hwscale.nets.padding import is_same, strided
 
 STEM_WIDTH = 32
 LAST_WIDTH = 1280
@@ -24,10 +25,11 @@ class MobileNetV2(nn.Module):
 
     Parameters
     ----------
-    input_shape : (C, H, W) in pixels; only C enters the network.
+    input_shape : (C, H, W) in pixels; H and W enter the network only by its "same" padding.
     alpha : width multiplier, above 0.
     divisor : widths are rounded to its multiples; 1 truncates them to whole channels.
     scale_head : the last 1x1 convolution is scaled for every alpha, not only above 1.
+    padding : "reference" pads strided convolutions by k // 2 on all sides, "same" as TensorFlow's SAME.
     include_top, num_classes : the classifier: global average pool and one fully connected layer.
 
     Raises
@@ -43,6 +45,7 @@ class MobileNetV2(nn.Module):
         alpha: float = 1.0,
         divisor: int = 8,
         scale_head: bool = False,
+        padding: str = "reference",
         num_classes: int = 10,
         include_top: bool = True,
     ) -> None:
@@ -50,16 +53,22 @@ class MobileNetV2(nn.Module):
         check_input_shape(input_shape)
         check_positive(alpha=alpha)
         check_positive_integers(divisor=divisor, num_classes=num_classes)
+        same = is_same(padding)
+        C, H, W = input_shape
 
         c_out = scaled_width(STEM_WIDTH, alpha, divisor)
-        self.stem = conv_bn(input_shape[0], c_out, 3, stride=2, act=nn.ReLU6)
+        self.stem = conv_bn(C, c_out, 3, stride=2, act=nn.ReLU6, same=(H, W) if same else None)
+        size = strided((H, W), 2)
         self.blocks = nn.Sequential()
         for t, base, n, s in STAGES:
             for i in range(n):
                 c_in, c_out = c_out, scaled_width(base, alpha, divisor)
                 hidden = None if t == 1 else t * c_in
                 stride = s if i == 0 else 1
-                self.blocks.append(inverted_residual(c_in, c_out, hidden=hidden, kernel=3, stride=stride))
+                self.blocks.append(
+                    inverted_residual(c_in, c_out, hidden=hidden, kernel=3, stride=stride, same=size if same else None)
+                )
+                size = strided(size, stride)
         last = scaled_width(LAST_WIDTH, alpha, divisor) if scale_head or alpha > 1 else LAST_WIDTH
         self.last = conv_bn(c_out, last, 1, act=nn.ReLU6)
         self.head = classifier(last, num_classes, include_top)

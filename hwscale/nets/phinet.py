@@ -3,7 +3,7 @@
 Written from the facts of micromind-toolkit/micromind@b4b45c0:micromind/networks/phinet.py (Paissan et al., "PhiNets: a
 scalable backbone for low-power AI at the edge", arXiv 2110.00337), restated; the quirks of that code are kept, because
 they decide the cost: truncation before rounding to the divisor, symmetric padding of strided kernels, a stem pad chosen
-by the longer side, at least four blocks whatever ``num_layers``.
+by the longer side, at least four blocks whatever ``num_layers``. ``padding="same"`` replaces the two in the middle.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ import torch
 from torch import nn
 
 from hwscale.errors import ConfigError
-from hwscale.nets.arguments import check_finite, check_input_shape, check_positive_integers
+from hwscale.nets.arguments import check_choice, check_finite, check_input_shape, check_positive_integers
+from hwscale.nets.padding import Size, is_same, same_conv, strided
+from hwscale.nets.phinet_block import Activation, Block, batch_norm
 
 STEM_FILTERS = 48
 EARLY_FILTERS = 24
@@ -23,7 +25,7 @@ LATE_FILTERS = 48
 SQUEEZE = 6
 SHALLOWEST = 3
 
-Size = tuple[int, int]
+ACTIVATIONS: dict[str, Activation] = {"hswish": nn.Hardswish, "relu6": nn.ReLU6}
 
 
 def make_divisible(value: int, divisor: int) -> int:
@@ -32,81 +34,12 @@ def make_divisible(value: int, divisor: int) -> int:
     return rounded + divisor if rounded < 0.9 * value else rounded
 
 
-def _activation(h_swish: bool) -> nn.Module:
-    return nn.Hardswish() if h_swish else nn.ReLU6()
-
-
-def _batch_norm(channels: int) -> nn.BatchNorm2d:
-    return nn.BatchNorm2d(channels, eps=1e-3, momentum=0.999)
-
-
-class SqueezeExcite(nn.Module):
-    """Scale each of E channels by a gate computed from the channel means: (B, E, h, w) -> (B, E, h, w)."""
-
-    def __init__(self, channels: int, squeezed: int, h_swish: bool) -> None:
-        super().__init__()
-        self.pool = nn.AdaptiveAvgPool2d(1)
-        self.reduce = nn.Conv2d(channels, squeezed, 1, bias=False)
-        self.act = _activation(h_swish)
-        self.restore = nn.Conv2d(squeezed, channels, 1, bias=False)
-        self.gate = nn.Sigmoid()
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        scale: torch.Tensor = self.gate(self.restore(self.act(self.reduce(self.pool(x)))))
-        return x * scale
-
-
-class Block(nn.Module):
-    """Expand (1x1), filter (k x k depthwise), gate, project (1x1), add the input: (B, c_in, h, w) -> (B, c_out, h', w').
-
-    ``expanded`` None leaves out the expansion and the gate (block 0); ``squeezed`` None leaves out the gate.
-    """
-
-    def __init__(
-        self,
-        c_in: int,
-        c_out: int,
-        *,
-        expanded: int | None,
-        squeezed: int | None,
-        kernel: int,
-        stride: int,
-        residual: bool,
-        h_swish: bool,
-    ) -> None:
-        super().__init__()
-        self.residual = residual
-        middle = c_in if expanded is None else expanded
-        self.expand = None if expanded is None else nn.Conv2d(c_in, middle, 1, bias=False)
-        self.expand_bn = None if expanded is None else _batch_norm(middle)
-        self.expand_act = None if expanded is None else _activation(h_swish)
-        self.dropout = nn.Dropout2d(0.05)
-        # The reference computes an asymmetric pad for strided kernels and then reads the wrong entries of it: always 1.
-        padding = kernel // 2 if stride == 1 else 1
-        self.dw = nn.Conv2d(middle, middle, kernel, stride, padding, groups=middle, bias=False)
-        self.dw_bn = _batch_norm(middle)
-        self.dw_act = _activation(h_swish)
-        self.se = None if squeezed is None else SqueezeExcite(middle, squeezed, h_swish)
-        self.project = nn.Conv2d(middle, c_out, 1, bias=False)
-        self.project_bn = _batch_norm(c_out)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        z = x
-        if self.expand is not None and self.expand_bn is not None and self.expand_act is not None:
-            z = self.expand_act(self.expand_bn(self.expand(x)))
-        z = self.dw_act(self.dw_bn(self.dw(self.dropout(z))))
-        if self.se is not None:
-            z = self.se(z)
-        y: torch.Tensor = self.project_bn(self.project(z))
-        return y + x if self.residual else y
-
-
 class PhiNet(nn.Module):
     """PhiNet, a classifier unless ``include_top`` is false: (B, C, H, W) -> (B, num_classes) or (B, c_out, h, w).
 
     Parameters
     ----------
-    input_shape : (C, H, W) in pixels; the stem pads by its longer side, so the network is built for this shape.
+    input_shape : (C, H, W) in pixels; paddings depend on it, so the network is built for this shape.
     num_layers : N, the last block; a float is rounded half to even. Blocks 0 to 3 exist whatever N.
     alpha : width multiplier of every block.
     beta, t_zero : block i expands its input t_i = (t_zero beta) i / N + t_zero (N - i) / N times.
@@ -117,16 +50,19 @@ class PhiNet(nn.Module):
     residuals : add the input where shapes allow.
     conv2d_input : replace stem and block 0 by one unpadded 3x3 convolution with int(24 alpha) filters.
     pool : halve maps by max pooling instead of strides.
-    h_swish : hard swish, or ReLU6 if false.
     squeeze_excite : gate the expanded channels of blocks 1 to N.
     divisor : widths are rounded to its multiples.
-    compatibility : the same as ``h_swish=False, squeeze_excite=False``.
+    padding : "reference" pads the stem by 0 before and 1 after if its longer side is even, else by 1 on all sides, and strided
+        blocks by 1 on all sides; "same" pads all that is strided as TensorFlow's SAME.
+    activation : "hswish" or "relu6", everywhere but in the gates.
+    compatibility : the same as ``activation="relu6", squeeze_excite=False``.
 
     Raises
     ------
     ConfigError : an argument out of its domain, or a network whose forward pass the reference cannot run.
 
-    Source: micromind-toolkit/micromind@b4b45c0:micromind/networks/phinet.py, facts restated.
+    Source: micromind-toolkit/micromind@b4b45c0:micromind/networks/phinet.py, facts restated; ``padding`` is an addition, neutral by
+    default.
     """
 
     def __init__(
@@ -144,9 +80,10 @@ class PhiNet(nn.Module):
         residuals: bool = True,
         conv2d_input: bool = False,
         pool: bool = False,
-        h_swish: bool = True,
         squeeze_excite: bool = True,
         divisor: int = 1,
+        padding: str = "reference",
+        activation: str = "hswish",
         compatibility: bool = False,
     ) -> None:
         super().__init__()
@@ -158,7 +95,9 @@ class PhiNet(nn.Module):
         N = round(num_layers)
         if N < 1:
             raise ConfigError(f"num_layers must round to at least 1, got {num_layers!r}: the expansion divides by it.")
-        self._h_swish = h_swish and not compatibility
+        check_choice(ACTIVATIONS, activation=activation)
+        self._same = is_same(padding)
+        self._act = ACTIVATIONS["relu6" if compatibility else activation]
         self._squeeze_excite = squeeze_excite and not compatibility
         self._residuals = residuals
         self._divisor = divisor
@@ -203,6 +142,9 @@ class PhiNet(nn.Module):
 
     def _separable_stem(self, input_shape: tuple[int, int, int], c_out: int, stride: int) -> tuple[nn.Sequential, Size]:
         C, H, W = input_shape
+        if self._same and stride > 1:
+            layers = same_conv("dw", C, C, 3, stride, (H, W), groups=C)
+            return self._pointwise_stem(layers, C, c_out), strided((H, W), stride)
         before, after = (0, 1) if max(H, W) % 2 == 0 else (1, 1)
         padded = (H + before + after, W + before + after)
         if min(padded) < 3:
@@ -210,16 +152,15 @@ class PhiNet(nn.Module):
                 f"PhiNet's 3x3 stem does not fit the {H}x{W} input, padded to {padded[0]}x{padded[1]}: "
                 "raise the resolution."
             )
-        stem = nn.Sequential(
-            OrderedDict(
-                pad=nn.ZeroPad2d((before, after, before, after)),
-                dw=nn.Conv2d(C, C, 3, stride, groups=C, bias=False),
-                pw=nn.Conv2d(C, c_out, 1, bias=False),
-                bn=_batch_norm(c_out),
-                act=_activation(self._h_swish),
-            )
+        layers = OrderedDict(
+            pad=nn.ZeroPad2d((before, after, before, after)), dw=nn.Conv2d(C, C, 3, stride, groups=C, bias=False)
         )
-        return stem, ((padded[0] - 3) // stride + 1, (padded[1] - 3) // stride + 1)
+        size = ((padded[0] - 3) // stride + 1, (padded[1] - 3) // stride + 1)
+        return self._pointwise_stem(layers, C, c_out), size
+
+    def _pointwise_stem(self, depthwise: OrderedDict[str, nn.Module], c_in: int, c_out: int) -> nn.Sequential:
+        pointwise = nn.Conv2d(c_in, c_out, 1, bias=False)
+        return nn.Sequential(OrderedDict(**depthwise, pw=pointwise, bn=batch_norm(c_out), act=self._act()))
 
     def _full_convolution_stem(
         self, input_shape: tuple[int, int, int], filters: int, c_out: int
@@ -236,17 +177,17 @@ class PhiNet(nn.Module):
             )
         # Normalised after the activation, as in the reference: this BN cannot be folded into the convolution.
         stem = nn.Sequential(
-            OrderedDict(
-                conv=nn.Conv2d(C, filters, 3, bias=False), act=_activation(self._h_swish), bn=nn.BatchNorm2d(filters)
-            )
+            OrderedDict(conv=nn.Conv2d(C, filters, 3, bias=False), act=self._act(), bn=nn.BatchNorm2d(filters))
         )
         return stem, (H - 2, W - 2)
 
     def _block(
         self, i: int, size: Size, c_in: int, c_out: int, *, t: float | None, kernel: int, stride: int
     ) -> tuple[Block, Size]:
-        h, w = size
-        if stride == 2:
+        h, w = incoming = size
+        if stride == 2 and self._same:
+            size = strided(size, stride)
+        elif stride == 2:
             if min(h, w) + 2 < kernel:
                 raise ConfigError(
                     f"PhiNet block {i} strides a 5x5 kernel over a {h}x{w} map, which must be at least 3x3: "
@@ -266,7 +207,8 @@ class PhiNet(nn.Module):
             kernel=kernel,
             stride=stride,
             residual=self._residuals and c_in == c_out and stride == 1,
-            h_swish=self._h_swish,
+            act=self._act,
+            same=incoming if self._same else None,
         )
         return block, size
 

@@ -15,11 +15,11 @@ import torch
 from torch import nn
 
 from hwscale.errors import ConfigError
-from hwscale.nets.arguments import check_finite, check_input_shape, check_positive_integers
+from hwscale.nets.arguments import check_choice, check_finite, check_input_shape, check_positive_integers
+from hwscale.nets.padding import PADDINGS, Size, is_same, same_conv, strided
 
 TAIL_GAMMA = 4
-
-Size = tuple[int, int]
+ACTIVATIONS: dict[str, type[nn.Module]] = {"silu": nn.SiLU, "relu6": nn.ReLU6, "hswish": nn.Hardswish}
 
 
 class XiConv(nn.Module):
@@ -39,6 +39,7 @@ class XiConv(nn.Module):
         attention: bool,
         skip_channels: int | None,
         skip_size: Size,
+        act: type[nn.Module] = nn.SiLU,
     ) -> None:
         super().__init__()
         narrow = c_out // gamma
@@ -48,7 +49,7 @@ class XiConv(nn.Module):
         self.pool = nn.MaxPool2d(2) if pool else None
         self.main = nn.Conv2d(narrow if gamma > 1 else c_in, c_out, 3, padding=1, bias=False)
         self.bn = nn.BatchNorm2d(c_out)
-        self.act = nn.SiLU()
+        self.act = act()
         self.attention = Attention(c_out, narrow // 2) if attention else None
 
     def forward(self, x: torch.Tensor, skip: torch.Tensor | None = None) -> torch.Tensor:
@@ -93,13 +94,15 @@ class XiNet(nn.Module):
     beta : width of deep stages against early ones; stage i is scaled by alpha (1 + (beta - 1) i / (L - 1)).
     attention : gate the output of all layers but the last two.
     skip : add the resized output of layer 0 in every later layer.
+    padding : "reference" pads the stem by 3 on all sides, "same" as TensorFlow's SAME.
+    activation : "silu", "relu6" or "hswish", behind the stem and in every layer.
 
     Raises
     ------
     ConfigError : an argument out of its domain, or a network whose forward pass the reference cannot run.
 
     Source: micromind-toolkit/micromind@b4b45c0:micromind/networks/xinet.py, facts restated; ``beta`` (after the paper's
-    width formula), ``attention`` and ``skip`` are additions, neutral by default.
+    width formula), ``attention``, ``skip``, ``padding`` and ``activation`` are additions, neutral by default.
     """
 
     def __init__(
@@ -114,11 +117,16 @@ class XiNet(nn.Module):
         beta: float = 1.0,
         attention: bool = True,
         skip: bool = True,
+        padding: str = "reference",
+        activation: str = "silu",
     ) -> None:
         super().__init__()
         check_input_shape(input_shape)
         check_finite(alpha=alpha, gamma=gamma, beta=beta)
         check_positive_integers(num_layers=num_layers, num_classes=num_classes, base_filters=base_filters)
+        check_choice(PADDINGS, padding=padding)
+        check_choice(ACTIVATIONS, activation=activation)
+        act = ACTIVATIONS[activation]
         if num_layers < 2:
             raise ConfigError("XiNet has no layers with num_layers=1: set num_layers to at least 2.")
         if int(gamma) < 1 and num_layers > 2:
@@ -143,12 +151,13 @@ class XiNet(nn.Module):
                 f"skip {skip_width} and {widths[1]}): use 4 or 16."
             )
 
-        self.stem = nn.Sequential(
-            OrderedDict(
-                conv=nn.Conv2d(C, stem_width, 7, 2, 3, bias=False), bn=nn.BatchNorm2d(stem_width), act=nn.SiLU()
-            )
-        )
-        size = ((H - 1) // 2 + 1, (W - 1) // 2 + 1)
+        stem: OrderedDict[str, nn.Module]
+        if is_same(padding):
+            stem = same_conv("conv", C, stem_width, 7, 2, (H, W))
+        else:
+            stem = OrderedDict(conv=nn.Conv2d(C, stem_width, 7, 2, 3, bias=False))
+        self.stem = nn.Sequential(OrderedDict(**stem, bn=nn.BatchNorm2d(stem_width), act=act()))
+        size = strided((H, W), 2)
         halvings = 1
         self.layers = nn.ModuleList()
         c_in = stem_width
@@ -174,6 +183,7 @@ class XiNet(nn.Module):
                     attention=attends,
                     skip_channels=skip_width if owns_skip else None,
                     skip_size=skip_size,
+                    act=act,
                 )
             )
             c_in = c_out

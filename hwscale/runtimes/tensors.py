@@ -7,13 +7,13 @@ both as buffers. Flash: 1 B per weight after BN folding + 4 B (int32 bias) per o
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
-from hwscale.formulas.graph import Op
-from hwscale.runtimes.live_range import live_tensors
-from hwscale.runtimes.runtime import Plan
+from hwscale.formulas.graph import Graph, Integer, total
+from hwscale.runtimes.live_range import live_steps
+from hwscale.runtimes.padding import pad, same_pads
+from hwscale.runtimes.runtime import Facts, Memory, Parts, Region, largest
 
 BIAS_BYTES = 4
 
@@ -26,26 +26,74 @@ class Tensors:
         self.strict_measure = strict
         self.meaning = "peak of live int8 tensors" + (", padding and identity pools held" if strict else "")
         self.evidence: Mapping[str, str] = {"ram": "exact", "flash": "exact"}
-        self.ram_overhead_bytes = 0
-        self.flash_overhead_bytes = 0
+        self.sources: tuple[str, ...] = ()
+        self.exact_plan = False
+        self.maps_decide = True
         self.rate_set: str | None = None
 
-    def lower(self, ops: Sequence[Op]) -> Sequence[Op]:
-        if self.strict_measure:
-            return ops
-        same: dict[int, int] = {}
-        lowered = []
-        for op in ops:
-            inputs = tuple(same.get(tensor, tensor) for tensor in op.inputs)
-            if op.kind == "pad" or op.identity:
-                same[op.output] = inputs[0]
-            else:
-                lowered.append(replace(op, inputs=inputs))
-        return lowered
+    def facts(self, graph: Graph) -> Facts:
+        return _uneven(graph) if self.strict_measure else ()
 
-    def plan(self, ops: Sequence[Op]) -> Plan:
-        lowered = self.lower(ops)
-        return Plan(tuple((op.name, live) for op, live in zip(lowered, live_tensors(lowered), strict=True)))
+    def refuse(self, graph: Graph) -> str | None:
+        return None
 
-    def flash_bytes(self, weights: Any, biases: Any) -> Any:
-        return weights + BIAS_BYTES * biases
+    def lower(self, graph: Graph, facts: Facts) -> Graph:
+        return _padded(graph, facts) if self.strict_measure else folded(graph)
+
+    def memory(self, lowered: Graph) -> Memory:
+        return Memory((Region("tensors", live_steps(lowered.ops), lambda sizes: total(list(sizes))),))
+
+    def plan(self, lowered: Graph, external_input: bool) -> Parts:
+        return largest(self.memory(lowered), lowered, external_input)
+
+    def flash_bytes(self, lowered: Graph) -> Integer:
+        return weights_and_biases(lowered)
+
+    def shares(self, lowered: Graph) -> tuple[Integer, Integer]:
+        return 0, self.flash_bytes(lowered)
+
+    def base(self) -> tuple[int, int]:
+        return 0, 0
+
+
+def weights_and_biases(graph: Graph) -> Integer:
+    """1 B per int8 weight and 4 B per int32 bias."""
+    return total([graph.weights(), BIAS_BYTES * graph.biases()])
+
+
+def _uneven(graph: Graph) -> Facts:
+    """The SAME convolutions whose zeros differ from side to side, which a torch convolution cannot add itself."""
+    found = []
+    for op in graph.ops:
+        if op.same:
+            top, bottom, left, right = pads = same_pads(graph.tensors[op.inputs[0]], op.kernel, op.stride)
+            if (top, left) != (bottom, right):
+                found.append((op.name, pads))
+    return tuple(found)
+
+
+def _padded(graph: Graph, facts: Facts) -> Graph:
+    """The graph with a padding of its own in front of those."""
+    pads = dict(facts)
+    if not pads:
+        return graph
+    made = Graph(list(graph.tensors))
+    for op in graph.ops:
+        if op.name in pads:
+            x = pad(made, f"{op.name}.pad", graph.tensors[op.inputs[0]], pads[op.name])
+            op = replace(op, inputs=(x.index,))
+        made.ops.append(op)
+    return made
+
+
+def folded(graph: Graph) -> Graph:
+    """The graph without paddings, which the next convolution does itself, and without pools that change nothing."""
+    same: dict[int, int] = {}
+    ops = []
+    for op in graph.ops:
+        inputs = tuple(same.get(tensor, tensor) for tensor in op.inputs)
+        if op.kind == "pad" or op.identity:
+            same[op.output] = inputs[0]
+        else:
+            ops.append(replace(op, inputs=inputs))
+    return Graph(graph.tensors, ops)

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from hwscale.chain_space import ChainGroup
 from hwscale.problem import Problem
-from hwscale.solve.chain import Stack, stacks, whole_peak
+from hwscale.solve.chain import Stack, stacked, stacks, whole_peak
 from hwscale.solve.completions import Completions, tabulate
 from hwscale.solve.duals import Duals, Floats, Prices
+from hwscale.solve.foresight import Foresight, foresee
+from hwscale.solve.rooms import Room, split
+from hwscale.solve.shared import limits_left
+from hwscale.solve.watch import watched
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +35,10 @@ class Steps:
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """One root of a stack: ``at`` is its place there; ``bound`` holds for its score.
+    """One row of a stack: ``at`` is its place there; ``bound`` holds for its score.
 
-    ``least`` (kinds, states) and ``lightest`` (states), per layer, are what any completion uses and is worth at least. ``cap`` is
+    ``least`` (kinds, states), ``lightest`` and ``persistent`` (states), per layer, are what any completion uses, is worth and
+    keeps for good at least. ``cap`` is
     the largest value there can be under the limit on it; ``capped``: it is what binds.
     """
 
@@ -40,37 +47,110 @@ class Chain:
     prices: Prices
     least: list[Floats]
     lightest: list[Floats]
+    persistent: list[Floats]
     cap: int
     capped: bool
     table: Completions
     steps: Steps
     bound: float
+    ahead: Foresight
 
     @property
     def root(self) -> int:
         """Its place in the group."""
-        return self.stack.roots[self.at]
+        return self.room.root
+
+    @property
+    def room(self) -> Room:
+        """Which paths of the root are meant."""
+        return self.stack.rooms[self.at]
 
 
 def chains(problem: Problem) -> list[Chain]:
     """Every root with its bound; those that hold nothing feasible left out."""
+    return bounded(problem, stacks(problem))
+
+
+def refined(problem: Problem, open_chains: list[Chain]) -> list[Chain]:
+    """Rooms that are not exact in the smaller rooms that they are split into."""
+    split_up: dict[tuple[int, bool], tuple[ChainGroup, list[Room]]] = {}
+    for chain in open_chains:
+        group, rising = chain.stack.group, chain.stack.rising
+        smaller = split(group, chain.room, limits_left(problem, group)["ram"])
+        split_up.setdefault((id(group), rising), (group, []))[1].extend(smaller)
+    stacks = (
+        stack
+        for (_, rising), (group, rooms) in split_up.items()
+        for stack in stacked(problem, group, rooms, rising=rising)
+    )
+    return bounded(problem, stacks)
+
+
+def bounded(problem: Problem, stacks: Iterable[Stack]) -> list[Chain]:
+    """The rows of the stacks with their bounds; those that hold nothing feasible left out."""
     found = []
-    for stack in stacks(problem):
+    for stack in stacks:
         duals = Duals(stack)
         least, lightest = duals.least(), duals.lightest()
         prices = duals.solve(least)
-        table = tabulate(stack)
-        for at, root in enumerate(stack.roots):
+        table = tabulate(stack, _untabled(problem, stack, stack.roots))
+        persistent = _least_persistent(stack)
+        for at in range(len(stack.rooms)):
             if np.isfinite(prices.bound[at]) and (least[0][:, at, 0] <= stack.limits[:, at]).all():
-                steps, cap = _steps(stack, at), int(stack.cap[at])
+                cap = int(stack.cap[at])
                 if lightest[0][at, 0] > cap:
                     continue
-                free = steps.floor(prices.bound[at] + noise(prices.bound[at]))
-                most = np.array([min(free, steps.floor(cap))])
-                mine = Prices(prices.price[:, at], most, [e[at] for e in prices.earnings])
-                bound = score_bound(problem, stack, root, most[0])
+                mine = Prices(prices.price[:, at], prices.bound[at : at + 1], [e[at] for e in prices.earnings])
                 uses, light = [use[:, at] for use in least], [worth[at] for worth in lightest]
-                found.append(Chain(stack, at, mine, uses, light, cap, free > cap, table, steps, bound))
+                kept = [use[at] for use in persistent]
+                steps = _steps(stack, at)
+                ahead = foresee(stack, at, mine, _spare(stack, kept), watched(problem, stack.group, stack.roots[at]))
+                chain = Chain(stack, at, mine, uses, light, kept, cap, False, table, steps, math.inf, ahead)
+                found.append(_promising(problem, chain))
+    return [chain for chain in found if chain.bound > -math.inf]
+
+
+def informed(problem: Problem, chain: Chain) -> Chain:
+    """The chain with all windows that bind by now."""
+    watch = watched(problem, chain.stack.group, chain.root)
+    if watch is None or chain.ahead.windows == tuple(watch.binding(chain.stack.spare)):
+        return chain
+    start = _untabled(problem, chain.stack, [chain.root])
+    table = chain.table if start <= chain.table.start else tabulate(chain.stack, start)
+    ahead = foresee(chain.stack, chain.at, chain.prices, _spare(chain.stack, chain.persistent), watch)
+    return _promising(problem, replace(chain, table=table, ahead=ahead))
+
+
+def _promising(problem: Problem, chain: Chain) -> Chain:
+    """The chain with the bound that its prices and its windows prove."""
+    stack, steps = chain.stack, chain.steps
+    free = float(chain.ahead.charged[0][0] + (stack.limits[:, chain.at] * chain.prices.price).sum())
+    if free == -math.inf:
+        return replace(chain, bound=free)
+    free = float(steps.floor(free + noise(free)))
+    most = min(free, float(steps.floor(chain.cap)))
+    prices = replace(chain.prices, bound=np.array([most]))
+    bound = score_bound(problem, stack, chain.root, most)
+    return replace(chain, prices=prices, capped=free > chain.cap, bound=bound)
+
+
+def _spare(stack: Stack, persistent: list[Floats]) -> float:
+    """What the arena of a row may need, from what its completions keep at least."""
+    return float(stack.ram - persistent[0][0])
+
+
+def _untabled(problem: Problem, stack: Stack, roots: Iterable[int]) -> int:
+    """The first link that no binding window reaches."""
+    watches = [watched(problem, stack.group, root) for root in roots]
+    ends = [last for watch in watches if watch is not None for _, last in watch.binding(stack.spare)]
+    return 1 + max(ends, default=-1)
+
+
+def _least_persistent(stack: Stack) -> list[Floats]:
+    """Per layer the least that any completion keeps for good (rows, states); inf where there is none."""
+    found = [np.zeros((len(stack.rooms), 1 + int(stack.heads[-1].max())))]
+    for heads, persistent, allowed in zip(*map(reversed, (stack.heads, stack.persistent, stack.allowed)), strict=True):
+        found.insert(0, (np.where(allowed, persistent, np.inf) + found[0][:, heads]).min(axis=2))
     return found
 
 

@@ -19,14 +19,15 @@ CHUNK = 1 << 19
 
 @dataclass(frozen=True, slots=True)
 class Completions:
-    """From layer ``start`` on, per root and state every completion in the order that breaks ties: ``value``, ``latency`` and
-    ``ram`` (roots, states, n), ``flash`` (states, n), ``used`` (kinds, roots, states, n), ``allowed``; ``radix`` holds the ways
-    of each layer, from which `ways` reads the index of a completion."""
+    """From layer ``start`` on, per row and state every completion in the order that breaks ties: ``value`` and ``latency``
+    (rows, states, n), ``regions`` (regions, rows, states, n), ``persistent`` and ``flash`` (states, n), ``used`` (kinds, rows,
+    states, n), ``allowed``; ``radix`` holds the ways of each layer, from which `ways` reads the index of a completion."""
 
     start: int
     value: Ints
     latency: Ints
-    ram: Ints
+    regions: Ints
+    persistent: Ints
     flash: Ints
     used: Ints
     allowed: npt.NDArray[np.bool_]
@@ -37,22 +38,23 @@ class Completions:
         return decoded(at, self.radix)
 
 
-def tabulate(stack: Stack) -> Completions:
-    """As many of the last layers as `MOST` allows."""
-    roots, kinds = len(stack.roots), len(stack.limits)
+def tabulate(stack: Stack, start: int = 0) -> Completions:
+    """As many of the last layers, from ``start`` on, as `MOST` allows."""
+    roots, kinds, regions = len(stack.rooms), len(stack.limits), len(stack.regions[0])
     states = 1 + int(stack.heads[-1].max())
     zeros = np.zeros((roots, states, 1), np.int64)
     found = Completions(
         len(stack.heads),
         zeros,
         zeros,
-        zeros,
+        np.zeros((regions, roots, states, 1), np.int64),
+        np.zeros((states, 1), np.int64),
         np.zeros((states, 1), np.int64),
         np.zeros((kinds, roots, states, 1), np.int64),
         np.ones((roots, states, 1), np.bool_),
         (),
     )
-    while found.start and found.value.shape[2] * stack.heads[found.start - 1].shape[1] <= MOST:
+    while found.start > start and found.value.shape[2] * stack.heads[found.start - 1].shape[1] <= MOST:
         found = _longer(stack, found)
     return found
 
@@ -67,13 +69,14 @@ def _longer(stack: Stack, tail: Completions) -> Completions:
         both = arcs[..., None] + rest[..., heads, :]
         return both.reshape(*both.shape[:-3], *shape)
 
-    ram = np.maximum(stack.ram[at][..., None], tail.ram[:, heads])
+    regions = np.maximum(stack.regions[at][..., None], tail.regions[:, :, heads])
     allowed = stack.allowed[at][..., None] & tail.allowed[:, heads]
     return Completions(
         at,
         joined(stack.value[at], tail.value),
         np.minimum(joined(stack.latency[at], tail.latency), LONGEST_FS),
-        ram.reshape(-1, *shape),
+        regions.reshape(*regions.shape[:2], *shape),
+        joined(stack.persistent[at], tail.persistent),
         joined(stack.flash[at], tail.flash),
         # past any limit it need not be exact, and must not wrap
         np.minimum(joined(stack.resources[at], tail.used), LONGEST_FS),
@@ -84,21 +87,40 @@ def _longer(stack: Stack, tail: Completions) -> Completions:
 
 @dataclass(frozen=True, slots=True)
 class Partial:
-    """Partial paths of one root: state, value, resources used (kinds, n), what breaks ties (latency, RAM, Flash so far; 3, n) and
-    an upper bound on the value of any completion, ``promise``."""
+    """Partial paths of one row: state, value, resources used (kinds, n), what breaks ties so far (latency, each memory region,
+    what persists, Flash; 3 + regions, n), an upper bound on the value of any completion, ``promise``, and what their plan needs
+    of the memory regions at least, ``arena`` (n), beside the bounds in ``ties``."""
 
     state: Ints
     value: Ints
     used: Ints
     ties: Ints
     promise: npt.NDArray[np.float64]
+    arena: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Labels and completions that add up to one ``value``, those that ties prefer first; ``examined`` labels were looked at."""
+
+    value: float
+    label: Ints
+    end: Ints
+    examined: int
 
 
 def join(
-    labels: Partial, table: Completions, at: int, limits: Ints, wanted: tuple[float, int], noise: float
-) -> tuple[int, int, int] | None:
-    """The label and completion of the largest value in ``wanted`` (at least, at most), ties decided by latency, RAM, Flash and order;
-    and how many labels were looked at. None if no pair keeps the limits."""
+    labels: Partial,
+    table: Completions,
+    at: int,
+    limits: Ints,
+    wanted: tuple[float, int],
+    noise: float,
+    ram: int | None = None,
+) -> Pairs | None:
+    """The labels and completions of the largest value in ``wanted`` (at least, at most), in the order of latency, RAM, Flash and
+    place. None if no pair keeps the limits. ``ram`` [B]: what memory regions and what persists may need together, where the
+    rest does not see to it."""
     order = np.argsort(-labels.promise, kind="stable")
     (best, cap), found, examined = wanted, [], 0
     step = max(1, CHUNK // table.value.shape[2])
@@ -114,18 +136,29 @@ def join(
         for kind, limit in enumerate(limits):
             fits &= table.used[kind, at][state] <= (limit - labels.used[kind, rows])[:, None]
         row, end = np.nonzero(fits)
+        if ram is not None:
+            regions, persistent = _memory(labels, rows[row], table, at, end)
+            kept = np.maximum(regions, labels.arena[rows[row]]) + persistent <= ram
+            row, end = row[kept], end[kept]
         if len(row):
             values = total[row, end]
             best = float(values.max())
             top = values == values.max()
             found.append((values[top], rows[row[top]], end[top]))
-    kept = [(rows, ends) for values, rows, ends in found if values[0] == best]
-    if not kept:
+    top_pairs = [(rows, ends) for values, rows, ends in found if values[0] == best]
+    if not top_pairs:
         return None
-    row, end = (np.concatenate(part) for part in zip(*kept, strict=True))
+    row, end = (np.concatenate(part) for part in zip(*top_pairs, strict=True))
     state = labels.state[row]
     latency = np.minimum(labels.ties[0, row] + table.latency[at, state, end], LONGEST_FS)
-    ram = np.maximum(labels.ties[1, row], table.ram[at, state, end])
-    flash = labels.ties[2, row] + table.flash[state, end]
-    first = np.lexsort((end, row, flash, ram, latency))[0]
-    return int(row[first]), int(end[first]), examined
+    flash = labels.ties[-1, row] + table.flash[state, end]
+    regions, persistent = _memory(labels, row, table, at, end)
+    first = np.lexsort((end, row, flash, regions + persistent, latency))
+    return Pairs(best, row[first], end[first], examined)
+
+
+def _memory(labels: Partial, row: Ints, table: Completions, at: int, end: Ints) -> tuple[Ints, Ints]:
+    """What labels ``row`` with completions ``end`` need of the memory regions, and what persists, less that without ops."""
+    state = labels.state[row]
+    regions = np.maximum(labels.ties[1:-2, row], table.regions[:, at, state, end])
+    return regions.sum(axis=0), labels.ties[-2, row] + table.persistent[state, end]

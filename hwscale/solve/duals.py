@@ -38,7 +38,7 @@ class Duals:
         self.value = [np.where(ok, value, -np.inf) for value, ok in zip(stack.value, stack.allowed, strict=True)]
         self.resources = [resources.astype(np.float64) for resources in stack.resources]
         self.limits = stack.limits.astype(np.float64)
-        self.roots = len(stack.roots)
+        self.roots = len(stack.rooms)
         self.ends = 1 + int(self.heads[-1].max())
         self._row = np.arange(self.roots)
         self.hopeless = np.zeros(self.roots, np.bool_)

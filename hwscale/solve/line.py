@@ -14,7 +14,7 @@ from hwscale.space import Group
 Ints = npt.NDArray[np.int64]
 _POWER = {"ram": 1.0, "flash": 2.0, "macs": 2.0, "params": 2.0, "latency": 2.0}
 """How the costs grow with alpha, roughly: only steers where the search probes next."""
-PROBES = 256
+PROBES = 512
 """Rows below which an evaluation costs the same: numpy's call overhead, not its arithmetic."""
 
 

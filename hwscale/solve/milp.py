@@ -1,8 +1,8 @@
 """Stage-wise networks as mixed integer linear programs in PuLP: the textbook model, and a cross-check of label setting.
 
 Per input size one binary variable per arc, which is one way through one layer from one state: one arc leaves the input, and what
-enters a state leaves it. RAM is the largest of a path's arcs, so a limit on it strikes out arcs; every other cost adds up, so a
-limit on it is one row, in shares of the limit. The metric that the objective reads is maximised up to the objective's turning
+enters a state leaves it. Every cost but RAM adds up, so a limit on it is one row, in shares of the limit. RAM is what persists,
+which adds up too, and per memory region the largest of the path: one variable that is at least what each layer's arc needs. The metric that the objective reads is maximised up to the objective's turning
 point, and minimised above it where a network can get there. A model for each size is solved faster than one for all, and a size
 is passed over where even the dearest arc of every layer makes no winner.
 
@@ -31,7 +31,8 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Arc:
-    """``way`` through ``layer`` from ``state`` to ``head``: its exact metric, and its share of each additive limit."""
+    """``way`` through ``layer`` from ``state`` to ``head``: its exact metric, its share of each additive limit, and of the RAM limit
+    what each region needs and what persists, () without that limit."""
 
     layer: int
     state: int
@@ -39,6 +40,7 @@ class Arc:
     head: int
     metric: int
     shares: tuple[float, ...]
+    ram: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +99,10 @@ def _reach(problem: Problem, goal: Goal, backend: Backend, incumbent: Incumbent)
     sign = 1 if goal.least is None else -1
     # whole numbers as small as they get: then the solver knows by how much at least a better path is better
     unit = math.gcd(*(arc.metric for arc in arcs)) or 1
-    program = Program(backend, [sign * (arc.metric // unit) for arc in arcs])
+    regions = max(len(arcs[0].ram) - 1, 0)
+    program = Program(backend, [sign * (arc.metric // unit) for arc in arcs], amounts=regions)
     _flow(program, arcs, len(goal.group.layers))
+    _memory(program, arcs, regions)
     for kind in range(len(arcs[0].shares)):
         program.at_most([(n, arc.shares[kind]) for n, arc in enumerate(arcs)], 1.0)
     if goal.most is not None:
@@ -111,15 +115,15 @@ def _reach(problem: Problem, goal: Goal, backend: Backend, incumbent: Incumbent)
         taken = program.solve()
         if taken is None:
             return len(arcs), solved
-        promised = sum(value * sign * arc.metric for value, arc in zip(taken, arcs, strict=True))
+        promised = sum(value * sign * arc.metric for value, arc in zip(taken, arcs, strict=False))
         chosen = _walk(arcs, taken)
         found = path(problem, goal.group, goal.root, tuple(arcs[n].way for n in chosen))
-        if all(found.metric(name) <= limit for name, limit in problem.limits.items()):
-            incumbent.offer(problem.score(found), found)
+        within = all(found.metric(name) <= limit for name, limit in problem.limits.items())
+        if within and incumbent.offer(problem.score(found), found):
             best = max(best, sign * found.metric(problem.objective.metric))
         if promised < best + unit / 2:
             return len(arcs), solved
-        # the solver used its tolerances: the path breaks a limit by rounding, or is worth less than was promised
+        # the solver used its tolerances: the path breaks a limit by rounding, or is worth less than was promised; or its plan does
         program.at_most([(n, 1.0) for n in chosen], len(chosen) - 1)
 
 
@@ -130,15 +134,23 @@ def _arcs(problem: Problem, group: ChainGroup, root: int) -> Iterator[Arc]:
         limits["flash"] -= group.model.base_flash
     if min(limits.values(), default=0) < 0:
         return
+    ram = problem.limits["ram"] - group.model.base_persistent if "ram" in problem.limits else None
+    if ram is not None and ram <= 0:
+        return
     for number, layer in enumerate(group.layers):
-        fits = (layer.heads >= 0) & (layer.ram[root] <= problem.limits.get("ram", np.inf))
+        fits = np.asarray(layer.heads >= 0)
+        needs = np.zeros((0, *fits.shape))
+        if ram is not None:
+            needs = np.concatenate([layer.regions[:, root], layer.persistent[None]]) / ram
+            fits = fits & (needs.sum(axis=0) <= 1)
         shares = [_cost(problem, layer, root, name) / max(limit, 0.5) for name, limit in limits.items()]
         for share in shares:
             fits &= share <= 1 + TOLERANCE
         metric = _metric(problem, layer, root)
         for state, way in np.argwhere(fits).tolist():
             used = tuple(float(share[state, way]) for share in shares)
-            yield Arc(number, state, way, int(layer.heads[state, way]), int(metric[state, way]), used)
+            room = tuple(needs[:, state, way].tolist())
+            yield Arc(number, state, way, int(layer.heads[state, way]), int(metric[state, way]), used, room)
 
 
 def _cost(problem: Problem, layer: Layer, root: int, name: str) -> Floats:
@@ -152,6 +164,18 @@ def _cost(problem: Problem, layer: Layer, root: int, name: str) -> Floats:
 
 def _metric(problem: Problem, layer: Layer, root: int) -> npt.NDArray[np.int64]:
     return layer.macs[root] if problem.objective.metric == "macs" else layer.params
+
+
+def _memory(program: Program, arcs: list[Arc], regions: int) -> None:
+    """Every region is as large as what each layer's arc needs of it; with what persists they keep the RAM limit."""
+    if not regions:
+        return
+    for layer in range(1 + max(arc.layer for arc in arcs)):
+        for region in range(regions):
+            needs = [(n, arc.ram[region]) for n, arc in enumerate(arcs) if arc.layer == layer and arc.ram[region]]
+            program.at_most([*needs, (len(arcs) + region, -1.0)], 0.0)
+    kept = [(n, arc.ram[-1]) for n, arc in enumerate(arcs) if arc.ram[-1]]
+    program.at_most([*kept, *((len(arcs) + region, 1.0) for region in range(regions))], 1.0)
 
 
 def _flow(program: Program, arcs: list[Arc], layers: int) -> None:

@@ -8,13 +8,14 @@ from fractions import Fraction
 
 import numpy as np
 
-from hwscale.candidate import Candidate
+from hwscale.candidate import Candidate, Path
 from hwscale.chain_space import ChainGroup
 from hwscale.errors import ConfigError
 from hwscale.objectives import find_objective
 from hwscale.problem import Problem, path
 from hwscale.solve.chain import Ints, costs
-from hwscale.solve.labels import solve
+from hwscale.solve.labels import any_path
+from hwscale.solve.rooms import UNLIMITED, persistent_range
 
 HALVINGS = 12
 
@@ -26,7 +27,11 @@ def chain_needs(problem: Problem) -> tuple[dict[str, Candidate], Candidate]:
     less than the best found until there is nothing.
     """
     alone = {name: _cheapest(problem, name) for name in problem.limits}
-    closest = min(alone.values(), key=lambda c: _inflation(problem, c))
+    return alone, _closest(problem, min(alone.values(), key=lambda c: _inflation(problem, c)))
+
+
+def _closest(problem: Problem, closest: Candidate) -> Candidate:
+    """The path that inflates all limits least, starting from one that is not far."""
     low, high = 1.0, float(_inflation(problem, closest))
     for _ in range(HALVINGS):
         middle = math.sqrt(low * high)
@@ -35,30 +40,36 @@ def chain_needs(problem: Problem) -> tuple[dict[str, Candidate], Candidate]:
             low = middle
         else:
             closest, high = found, min(middle, float(_inflation(problem, found)))
+    return _still_less(problem, closest)
+
+
+def _still_less(problem: Problem, closest: Candidate) -> Candidate:
+    """The path that inflates all limits least, asking again and again for one that inflates them less."""
     while True:
         least = _inflation(problem, closest)
         found = _within(problem, {name: math.ceil(limit * least) - 1 for name, limit in problem.limits.items()})
         if found is None:
-            return alone, closest
+            return closest
         closest = found
 
 
 def _inflation(problem: Problem, candidate: Candidate) -> Fraction:
-    return max(Fraction(candidate.metric(name), limit) for name, limit in problem.limits.items())
+    return max(Fraction(problem.needed(candidate, name), limit) for name, limit in problem.limits.items())
 
 
 def _within(problem: Problem, limits: dict[str, int]) -> Candidate | None:
     if min(limits.values()) < 1:
         return None
     try:
-        found = solve(replace(problem, objective=find_objective("macs"), limits=limits))
+        return any_path(replace(problem, objective=find_objective("macs"), limits=limits))
     except ConfigError:  # too many to tell: then the budget that is named is sufficient, and may not be the smallest
         return None
-    return None if found is None else found.best
 
 
 def _cheapest(problem: Problem, name: str) -> Candidate:
     """The path of least ``name``, whatever it costs otherwise."""
+    if name == "ram":
+        return _least_ram(problem)
     found = [
         path(problem, group, root, ways)
         for group in problem.chains.groups
@@ -67,15 +78,53 @@ def _cheapest(problem: Problem, name: str) -> Candidate:
     return min(found, key=lambda candidate: (candidate.metric(name), candidate.tie_order()))
 
 
+def _least_ram(problem: Problem) -> Candidate:
+    """The path of least RAM. Size by size that the first region may have, the path that keeps least for good is a shortest path; what
+    other regions need, or gaps in a plan, is left to searches for less."""
+    best: Path | None = None
+    for group in problem.chains.groups:
+        least = group.model.base_persistent + persistent_range(group)[0]
+        for root in range(len(group.roots)):
+            sizes = np.unique(np.concatenate([layer.regions[0, root][layer.heads >= 0] for layer in group.layers]))
+            for size in sizes:
+                if best is not None and best.ram_bytes <= size + least:
+                    break
+                ways = _least_persistent(group, root, int(size))
+                if ways is not None:
+                    found = path(problem, group, root, ways)
+                    best = found if best is None else min(best, found, key=lambda candidate: candidate.ram_bytes)
+    assert best is not None
+    if len(best.group.model.regions) == 1 and not problem.space.runtime_plans:
+        return best
+    return _still_less(replace(problem, limits={"ram": problem.limits["ram"]}), best)
+
+
+def _least_persistent(group: ChainGroup, root: int, size: int) -> tuple[int, ...] | None:
+    """The ways of the path that keeps least for good, where the first region may have ``size`` [B]; None if there is no path."""
+    rest: Ints = np.zeros(len(group.layers[-1].states), np.int64)
+    choices: list[Ints] = []
+    for layer in reversed(group.layers):
+        possible = (layer.heads >= 0) & (layer.regions[0, root] <= size)
+        total = np.where(possible, layer.persistent + rest[np.maximum(layer.heads, 0)], UNLIMITED)
+        choices.insert(0, total.argmin(axis=1))
+        rest = np.minimum(total.min(axis=1), UNLIMITED)
+    if rest[0] >= UNLIMITED:
+        return None
+    state, ways = 0, []
+    for layer, choice in zip(group.layers, choices, strict=True):
+        ways.append(int(choice[state]))
+        state = int(layer.heads[state, ways[-1]])
+    return tuple(ways)
+
+
 def _shortest(problem: Problem, group: ChainGroup, name: str) -> list[tuple[int, tuple[int, ...]]]:
-    """Per root the ways of the path of least ``name``: RAM is the largest on it, the rest add up."""
+    """Per root the ways of the path of least ``name``, which adds up along it."""
     rest: Ints = np.zeros((len(group.roots), len(group.layers[-1].states)), np.int64)
     choices: list[Ints] = []
     for layer in reversed(group.layers):
         cost = costs(problem, layer)[name]
         onward = rest[:, np.maximum(layer.heads, 0)]
-        total = np.maximum(cost, onward) if name == "ram" else cost + onward
-        total = np.where(layer.heads >= 0, total, np.iinfo(np.int64).max)
+        total = np.where(layer.heads >= 0, cost + onward, np.iinfo(np.int64).max)
         choices.insert(0, total.argmin(axis=2))
         rest = total.min(axis=2)
     found = []

@@ -10,14 +10,16 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
+from hwscale.chain_model import Layer
 from hwscale.chain_space import ChainGroup, decoded
 from hwscale.cost_terms import CostArrays, Ints
 from hwscale.errors import ConfigError
 from hwscale.problem import Problem, path
-from hwscale.solve.solution import TOLERANCE, Incumbent, Solution, proven
+from hwscale.solve.solution import Incumbent, Solution, proven
 
 BLOCK = 1 << 15
 """Ends of a block, about."""
@@ -26,11 +28,37 @@ LARGEST = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
+class Bundle:
+    """Stretches of paths, one row each: what they cost, RAM apart, and what of it each region needs (regions, n) and what persists."""
+
+    costs: CostArrays
+    regions: Ints
+    persistent: Ints
+
+    def __getitem__(self, rows: Any) -> Bundle:
+        return Bundle(self.costs[rows], self.regions[:, rows], self.persistent[rows])
+
+    def joined_with(self, other: Bundle) -> Bundle:
+        """Each row with that of the other; one of the two may have a single row."""
+        mine, theirs = self.costs, other.costs
+        kinds = dict.fromkeys((*mine.macs_by_kind, *theirs.macs_by_kind))
+        regions, persistent = np.maximum(self.regions, other.regions), self.persistent + other.persistent
+        costs = CostArrays(
+            regions.sum(axis=0) + persistent,
+            mine.flash_bytes + theirs.flash_bytes,
+            mine.macs + theirs.macs,
+            mine.params + theirs.params,
+            {kind: np.asarray(mine.macs_by_kind.get(kind, 0) + theirs.macs_by_kind.get(kind, 0)) for kind in kinds},
+        )
+        return Bundle(costs, regions, persistent)
+
+
+@dataclass(frozen=True, slots=True)
 class Ends:
     """Every way from layer ``start`` to the end for one root: ``costs[state]``; ``radix`` holds the ways of each layer."""
 
     start: int
-    costs: tuple[CostArrays, ...]
+    costs: tuple[Bundle, ...]
     allowed: tuple[Ints, ...]
     radix: tuple[int, ...]
 
@@ -43,34 +71,49 @@ class Ends:
 def ends(group: ChainGroup, root: int) -> Ends:
     """Ends of about `BLOCK` ways for one root of a group."""
     nothing = np.zeros(1, np.int64)
-    kinds = sorted({kind for layer in group.layers for kind in layer.kinds})
-    none = CostArrays(nothing, nothing, nothing, nothing, dict.fromkeys(kinds, nothing))
+    none = _empty(group, nothing, nothing)
     found = Ends(
         len(group.layers), (none,) * len(group.layers[-1].states), (nothing + 1,) * len(group.layers[-1].states), ()
     )
-    while found.start and len(found.costs[0].macs) * group.layers[found.start - 1].heads.shape[1] <= BLOCK:
+    while found.start and len(found.costs[0].persistent) * group.layers[found.start - 1].heads.shape[1] <= BLOCK:
         layer = group.layers[found.start - 1]
         costs, allowed = [], []
         for state, heads in enumerate(layer.heads):
-            parts = []
-            for way, head in enumerate(heads):
-                rest = found.costs[max(int(head), 0)]
-                parts.append(
-                    CostArrays(
-                        np.maximum(layer.ram[root, state, way], rest.ram_bytes),
-                        layer.flash[state, way] + rest.flash_bytes,
-                        layer.macs[root, state, way] + rest.macs,
-                        layer.params[state, way] + rest.params,
-                        {
-                            kind: (layer.kinds[kind][root, state, way] if kind in layer.kinds else 0) + macs
-                            for kind, macs in rest.macs_by_kind.items()
-                        },
-                    )
+            parts = [
+                _arc(layer, root, state, way).joined_with(found.costs[max(int(head), 0)])
+                for way, head in enumerate(heads)
+            ]
+            costs.append(
+                Bundle(
+                    CostArrays.joined([part.costs for part in parts]),
+                    np.concatenate([part.regions for part in parts], axis=1),
+                    np.concatenate([part.persistent for part in parts]),
                 )
-            costs.append(CostArrays.joined(parts))
+            )
             allowed.append(np.concatenate([found.allowed[max(int(h), 0)] * (h >= 0) for h in heads]))
         found = Ends(found.start - 1, tuple(costs), tuple(allowed), (layer.heads.shape[1], *found.radix))
     return found
+
+
+def _empty(group: ChainGroup, flash: Ints, persistent: Ints) -> Bundle:
+    """A path without arcs."""
+    nothing = np.zeros(1, np.int64)
+    kinds = sorted({kind for layer in group.layers for kind in layer.kinds})
+    costs = CostArrays(persistent, flash, nothing, nothing, dict.fromkeys(kinds, nothing))
+    return Bundle(costs, np.zeros((len(group.model.regions), 1), np.int64), persistent)
+
+
+def _arc(layer: Layer, root: int, state: int, way: int) -> Bundle:
+    """One way through a layer."""
+    one = slice(way, way + 1)
+    costs = CostArrays(
+        layer.persistent[state, one],  # RAM comes with the other end
+        layer.flash[state, one],
+        layer.macs[root, state, one],
+        layer.params[state, one],
+        {kind: macs[root, state, one] for kind, macs in layer.kinds.items()},
+    )
+    return Bundle(costs, layer.regions[:, root, state, one], layer.persistent[state, one])
 
 
 def solve(problem: Problem) -> Solution | None:
@@ -99,7 +142,7 @@ def _scan(problem: Problem, method: str, *, prune: bool) -> Solution | None:
                 nodes += 1
                 if rooms[state] is None or (prune and _hopeless(problem, incumbent, begun, rooms[state], resolution)):
                     continue
-                costs = _sum(begun, rest.costs[state])
+                costs = begun.joined_with(rest.costs[state]).costs
                 evaluations += len(costs.macs)
                 fits = problem.within_limits(costs) & problem.above_floors(costs) & (rest.allowed[state] > 0)
                 rows = np.flatnonzero(fits)
@@ -109,11 +152,10 @@ def _scan(problem: Problem, method: str, *, prune: bool) -> Solution | None:
     return None if best is None else proven(problem, best, method, evaluations, nodes, started)
 
 
-def _starts(group: ChainGroup, root: int, until: int) -> Iterator[tuple[tuple[int, ...], int, CostArrays]]:
+def _starts(group: ChainGroup, root: int, until: int) -> Iterator[tuple[tuple[int, ...], int, Bundle]]:
     """Every way through the layers before ``until``: the ways, the state they lead to, and their cost (one row)."""
-    base = np.array([group.model.base_flash])
-    nothing = np.zeros(1, np.int64)
-    stack: list[tuple[tuple[int, ...], int, CostArrays]] = [((), 0, CostArrays(nothing, base, nothing, nothing, {}))]
+    base = _empty(group, np.array([group.model.base_flash]), np.array([group.model.base_persistent]))
+    stack: list[tuple[tuple[int, ...], int, Bundle]] = [((), 0, base)]
     while stack:
         ways, state, costs = stack.pop()
         if len(ways) == until:
@@ -123,45 +165,27 @@ def _starts(group: ChainGroup, root: int, until: int) -> Iterator[tuple[tuple[in
         for way in reversed(range(layer.heads.shape[1])):
             head = int(layer.heads[state, way])
             if head >= 0:
-                arc = CostArrays(
-                    layer.ram[root, state, way : way + 1],
-                    layer.flash[state, way : way + 1],
-                    layer.macs[root, state, way : way + 1],
-                    layer.params[state, way : way + 1],
-                    {kind: macs[root, state, way : way + 1] for kind, macs in layer.kinds.items()},
-                )
-                stack.append(((*ways, way), head, _sum(costs, arc)))
+                stack.append(((*ways, way), head, costs.joined_with(_arc(layer, root, state, way))))
 
 
-def _sum(one: CostArrays, other: CostArrays) -> CostArrays:
-    kinds = dict.fromkeys((*one.macs_by_kind, *other.macs_by_kind))
-    return CostArrays(
-        np.maximum(one.ram_bytes, other.ram_bytes),
-        one.flash_bytes + other.flash_bytes,
-        one.macs + other.macs,
-        one.params + other.params,
-        {kind: np.asarray(one.macs_by_kind.get(kind, 0) + other.macs_by_kind.get(kind, 0)) for kind in kinds},
-    )
-
-
-def _extremes(costs: CostArrays, allowed: np.typing.NDArray[np.bool_]) -> CostArrays | None:
+def _extremes(ends: Bundle, allowed: np.typing.NDArray[np.bool_]) -> Bundle | None:
     """Two rows, the least and the most of every cost; None if no end exists."""
     rows = np.flatnonzero(allowed)
     if not len(rows):
         return None
 
     def both(values: Ints) -> Ints:
-        return np.array([values[rows].min(), values[rows].max()])
+        return np.stack([values[..., rows].min(axis=-1), values[..., rows].max(axis=-1)], axis=-1)
 
+    costs = ends.costs
     kinds = {kind: both(macs) for kind, macs in costs.macs_by_kind.items()}
-    return CostArrays(both(costs.ram_bytes), both(costs.flash_bytes), both(costs.macs), both(costs.params), kinds)
+    totals = CostArrays(both(costs.ram_bytes), both(costs.flash_bytes), both(costs.macs), both(costs.params), kinds)
+    return Bundle(totals, both(ends.regions), both(ends.persistent))
 
 
-def _hopeless(
-    problem: Problem, incumbent: Incumbent, begun: CostArrays, room: CostArrays | None, resolution: float
-) -> bool:
+def _hopeless(problem: Problem, incumbent: Incumbent, begun: Bundle, room: Bundle | None, resolution: float) -> bool:
     assert room is not None
-    both = _sum(begun, room)
+    both = begun.joined_with(room).costs
     if not problem.within_limits(both)[0] or not problem.above_floors(both)[1]:
         return True
     return bool(problem.bounds(both[1:], np.array([resolution]))[0] < incumbent.threshold)
@@ -179,12 +203,8 @@ def _offer(
 ) -> None:
     """Offer the best of the feasible ``rows``; of equal ones those that the tie order may prefer."""
     scores = problem.scores(costs[rows], group.resolutions[root])
-    top = float(scores.max())
-    if top < incumbent.threshold:
-        return
-    near = rows[scores >= top - TOLERANCE * max(1.0, abs(top))]
-    if not problem.keeps_ties:
-        near = near[:1]
-    for row in near:
-        found = path(problem, group, root, ways + rest.ways(int(row)))
+    for at in np.argsort(-scores, kind="stable"):
+        if scores[at] < incumbent.threshold:
+            return
+        found = path(problem, group, root, ways + rest.ways(int(rows[at])))
         incumbent.offer(problem.score(found), found)

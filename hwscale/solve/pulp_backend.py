@@ -47,16 +47,17 @@ class Backend:
 
 
 class Program:
-    """Maximise a linear function of binary variables, given by its coefficients; rows name the variables by their number."""
+    """Maximise a linear function of binary variables, given by its coefficients; rows name the variables by their number.
 
-    def __init__(self, backend: Backend, objective: Sequence[float]) -> None:
+    After them come ``amounts`` variables from 0 up that the function does not see.
+    """
+
+    def __init__(self, backend: Backend, objective: Sequence[float], amounts: int = 0) -> None:
         self._backend, self._pulp = backend, backend.pulp
         self._problem = self._pulp.LpProblem("paths", self._pulp.LpMaximize)
-        names = (f"x{n}" for n in range(len(objective)))
-        if hasattr(self._problem, "add_variable"):
-            self._variables = [self._problem.add_variable(name, cat=self._pulp.LpBinary) for name in names]
-        else:
-            self._variables = [self._pulp.LpVariable(name, cat=self._pulp.LpBinary) for name in names]
+        make = getattr(self._problem, "add_variable", self._pulp.LpVariable)
+        self._variables = [make(f"x{n}", cat=self._pulp.LpBinary) for n in range(len(objective))]
+        self._variables += [make(f"y{n}", lowBound=0) for n in range(amounts)]
         self._problem += self._sum(list(enumerate(objective)))
 
     def at_most(self, terms: Sequence[tuple[int, float]], bound: float) -> None:

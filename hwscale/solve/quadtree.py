@@ -134,7 +134,8 @@ class _Search:
         alpha, costs = self.lines.largest(group, root, box, ceiling)
         kept = np.flatnonzero(alpha >= 0)
         root, box, alpha, costs = root[kept], box[kept], alpha[kept], costs[kept]
-        self._offer(group, root, alpha, box, costs)
+        for row in self._offer(group, root, alpha, box, costs):
+            self._whole_line(group, int(root[row]), int(alpha[row]), box[row])
         over = np.flatnonzero(self.problem.past_peak(costs, group.resolutions[root]))
         if len(over):
             self._peaks(group, root[over], alpha[over], box[over])
@@ -146,13 +147,21 @@ class _Search:
         if self.problem.floors:
             floor = self.lines.first(group, root, box, high, self.problem.above_floors)
         for alpha in (np.maximum(before, floor), np.maximum(np.minimum(before + 1, high), floor)):
-            self._offer(group, root, alpha, box, self.lines.costs(group, root, alpha, box))
+            for row in self._offer(group, root, alpha, box, self.lines.costs(group, root, alpha, box)):
+                self._whole_line(group, int(root[row]), int(high[row]), box[row])
 
-    def _offer(self, group: Group, root: Ints, alpha: Ints, box: Ints, costs: CostArrays) -> None:
-        """Hand feasible points to the incumbent."""
+    def _whole_line(self, group: Group, root: int, last: int, box: Ints) -> None:
+        """Offer every alpha up to ``last`` of one line, best first: one that should have won cannot be planned within the limits."""
+        alpha = np.arange(last + 1)
+        where, boxes = np.full(last + 1, root), np.repeat(box[None], last + 1, axis=0)
+        self._offer(group, where, alpha, boxes, self.lines.costs(group, where, alpha, boxes))
+
+    def _offer(self, group: Group, root: Ints, alpha: Ints, box: Ints, costs: CostArrays) -> Ints:
+        """Hand feasible points to the incumbent; those that could win, but for their plan."""
         rows = np.flatnonzero(self.problem.above_floors(costs)) if self.problem.floors else np.arange(len(root))
-        if len(rows):
-            self.incumbent.offer_rows(group, root, alpha, tuple(box.T), costs, rows)
+        if not len(rows):
+            return rows
+        return self.incumbent.offer_rows(group, root, alpha, tuple(box.T), costs, rows)
 
 
 def _split(boxes: _Boxes) -> _Boxes:

@@ -125,7 +125,8 @@ class _Costs:
         }
         exact = {"alpha": float(self.root.alphas[-1]), **self.fixed}
         exact |= {name: float(lattice[0]) for name, lattice in group.boxes.items()}
-        _, self.structure = self.model.graph(exact, self.root.height, self.root.width)
+        graph, self.structure = self.model.graph(exact, self.root.height, self.root.width)
+        self.facts = self.model.runtime.facts(graph)
         self.turn = float(problem.objective.turning_points(group.resolutions[root]))
         self._at: dict[bytes, tuple[float, Floats, tuple[str, ...]]] = {}
 
@@ -137,11 +138,12 @@ class _Costs:
             settings, family = self.model.settings, self.model.family
             widths = family.widths(settings, knobs, RELAXED)
             graph = family.graph(settings, widths, self.root.height, self.root.width, self.structure)
-            terms = self.model.terms(graph, self.structure)
+            terms = self.model.terms(graph, self.facts)
             values: list[tuple[str, float]] = []
             for name in self.problem.limits:
                 if name == "ram":
-                    values += [("ram", float(size)) for _, size in terms.ram_terms]
+                    beside = sum(max(size for _, size in rows) for _, rows in terms.regions[1:]) + terms.persistent
+                    values += [("ram", float(size + beside)) for _, size in terms.ram_terms]
                 elif name == "latency":
                     rates = self.problem.fs_per_mac
                     values.append((name, float(sum(macs * rates[kind] for kind, macs in terms.macs_by_kind.items()))))

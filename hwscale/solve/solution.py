@@ -57,10 +57,14 @@ class Solution:
 
 
 class Incumbent:
-    """The best candidates so far: all within `TOLERANCE` of the best score, compared exactly at the end."""
+    """The best candidates so far: all within `TOLERANCE` of the best score, compared exactly at the end.
 
-    def __init__(self, problem: Problem) -> None:
+    Each is planned before it is kept, unless ``plan`` is False: then the caller does it.
+    """
+
+    def __init__(self, problem: Problem, *, plan: bool = True) -> None:
         self.problem = problem
+        self._plan = plan
         self.score = -np.inf
         self._kept: list[tuple[float, Candidate]] = []
 
@@ -72,26 +76,45 @@ class Incumbent:
         slack = TOLERANCE * max(1.0, abs(self.score))
         return float(self.score - slack if self.problem.keeps_ties else self.score + slack)
 
-    def offer(self, score: float, candidate: Candidate) -> None:
-        """Keep ``candidate`` if it can still win."""
-        if score >= self.threshold:
-            self.score = max(self.score, score)
-            self._kept.append((score, candidate))
-            if len(self._kept) > 4096 or not self.problem.keeps_ties:
-                self._kept = self._live()
+    def offer(self, score: float, candidate: Candidate) -> bool:
+        """Keep ``candidate`` if it can still win; False if it could, but its plan breaks a limit."""
+        if score < self.threshold:
+            return True
+        if self._plan and not self.problem.fits(candidate):
+            return False
+        self.score = max(self.score, score)
+        self._kept.append((score, candidate))
+        if len(self._kept) > 4096 or not self.problem.keeps_ties:
+            self._kept = self._live()
+        return True
 
     def offer_rows(
         self, group: Group, root: Ints, alpha: Ints, box: tuple[Ints, ...], costs: CostArrays, rows: Ints
-    ) -> None:
-        """Offer the best of the feasible ``rows``, ties included."""
+    ) -> Ints:
+        """Offer the best of the feasible ``rows``, ties included, going down until one is kept; those whose plan broke a limit."""
         scores = self.problem.scores(costs[rows], group.resolutions[root[rows]])
         top = float(scores.max())
         if top < self.threshold:
-            return
-        near = rows[scores >= top - TOLERANCE * max(1.0, abs(top))]
-        at = tuple(axis[near] for axis in box)
-        for candidate in candidates(self.problem, group, root[near], alpha[near], at, costs[near]):
-            self.offer(self.problem.score(candidate), candidate)
+            return rows[:0]
+        near = scores >= top - TOLERANCE * max(1.0, abs(top))
+        broken = self._offer_each(group, root, alpha, box, costs, rows[near])
+        if not broken:
+            return rows[:0]
+        rest, scores = rows[~near], scores[~near]
+        for at in np.argsort(-scores, kind="stable"):
+            if scores[at] < self.threshold:
+                break
+            broken += self._offer_each(group, root, alpha, box, costs, rest[at : at + 1])
+        return np.array(broken, np.int64)
+
+    def _offer_each(
+        self, group: Group, root: Ints, alpha: Ints, box: tuple[Ints, ...], costs: CostArrays, rows: Ints
+    ) -> list[int]:
+        """Offer all ``rows``; those whose plan broke a limit."""
+        at = tuple(axis[rows] for axis in box)
+        offered = candidates(self.problem, group, root[rows], alpha[rows], at, costs[rows])
+        kept = [self.offer(self.problem.score(candidate), candidate) for candidate in offered]
+        return [int(row) for row, ok in zip(rows, kept, strict=True) if not ok]
 
     def _live(self) -> list[tuple[float, Candidate]]:
         slack = TOLERANCE * max(1.0, abs(self.score))

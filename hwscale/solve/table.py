@@ -87,7 +87,7 @@ def solve(problem: Problem) -> Solution | None:
 
 
 def _search(problem: Problem, table: Table, incumbent: Incumbent) -> None:
-    """Go down the ranking to the first feasible row, and offer it with all that score the same."""
+    """Go down the ranking to the first feasible row that can be planned, and offer it with all that score the same."""
     ranking = table.ranking(problem)
     for start in range(0, len(ranking.order), BLOCK):
         if -ranking.losses[start] < incumbent.threshold:
@@ -97,7 +97,6 @@ def _search(problem: Problem, table: Table, incumbent: Incumbent) -> None:
             first = start + int(found[0])
             top = -float(ranking.losses[first])
             worst = top - TOLERANCE * max(1.0, abs(top))
-            end = int(np.searchsorted(ranking.losses, -worst, side="right"))
+            end = max(start + BLOCK, int(np.searchsorted(ranking.losses, -worst, side="right")))
             rows = ranking.order[first + table.feasible(problem, ranking, slice(first, end))]
             incumbent.offer_rows(table.group, table.root, table.alpha, table.box, table.costs, rows)
-            return

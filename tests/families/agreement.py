@@ -23,6 +23,7 @@ RANDOM = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
+PADDINGS = st.sampled_from(["reference", "reference", "same"])
 SIDES = st.integers(min_value=16, max_value=112)
 """Height or width of an input [px], odd ones included."""
 
@@ -39,7 +40,7 @@ def check(net: str, values: dict[str, Any], shape: tuple[int, int, int], strict:
         network = build_network(net, values, shape, classes)
     except ConfigError:
         with pytest.raises(ConfigError):
-            hwscale.cost(net, values, input_shape=shape, classes=classes)
+            hwscale.cost(net, values, input_shape=shape, classes=classes, runtime="tensors")
         return
     runtime = "tensors-strict" if strict else "tensors"
     predicted = configure(net, values, input_shape=shape, classes=classes).record(runtime, external)

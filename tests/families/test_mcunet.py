@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from families.agreement import RANDOM, SIDES, check
+from families.agreement import PADDINGS, RANDOM, SIDES, check
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -40,6 +40,7 @@ VALUES = st.fixed_dictionaries(
         **{f"width{s}_{b}": st.sampled_from([0.35, 0.5, 0.75, 1.0]) for s, b in BLOCKS},
         "base_widths": st.sampled_from([(32, 16, 24, 40, 80, 96, 192, 320), (16, 8, 16, 24, 40, 48, 96, 160)]),
         "mix_channels": st.sampled_from([0, 0, 64]),
+        "padding": PADDINGS,
         "include_top": st.booleans(),
     }
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from families.agreement import RANDOM, SIDES, check, decimals
+from families.agreement import PADDINGS, RANDOM, SIDES, check, decimals
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,6 +22,7 @@ VALUES = st.fixed_dictionaries(
         "alpha": st.one_of(decimals(0.05, 1.5, 100), st.floats(0.05, 1.5)),
         "divisor": st.sampled_from([8, 8, 1, 4, 16]),
         "scale_head": st.booleans(),
+        "padding": PADDINGS,
         "include_top": st.booleans(),
     }
 )

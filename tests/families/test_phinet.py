@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from families.agreement import RANDOM, SIDES, check, decimals
+from families.agreement import PADDINGS, RANDOM, SIDES, check, decimals
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -20,9 +20,10 @@ VALUES = st.fixed_dictionaries(
         "residuals": st.booleans(),
         "conv2d_input": st.sampled_from([False, False, False, True]),
         "pool": st.sampled_from([False, False, False, True]),
-        "h_swish": st.booleans(),
+        "activation": st.sampled_from(["hswish", "relu6"]),
         "squeeze_excite": st.booleans(),
         "divisor": st.sampled_from([1, 1, 2, 8]),
+        "padding": PADDINGS,
         "include_top": st.booleans(),
     }
 )

@@ -1,4 +1,4 @@
-"""Published MobileNets, all through `hwscale.cost`: MACs, parameters and Flash as printed by others.
+"""Published MobileNets, all through `hwscale.cost` of runtime tensors: MACs, parameters and Flash as printed by others.
 
 tests/data/mcunetv2_table_s1_mobilenets.csv   MACs and parameters of the MCUNetV2 supplementary material, Table S1
 tests/data/st_modelzoo_mobilenets.csv         Flash of weights that ST's tools report for int8 networks of its model zoo
@@ -13,6 +13,7 @@ from __future__ import annotations
 import csv
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,6 +28,10 @@ def rows(name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def priced(net: str, values: dict[str, Any], **given: Any) -> Any:
+    return hwscale.cost(net, values, runtime="tensors", **given)
+
+
 TABLE_S1 = rows("mcunetv2_table_s1_mobilenets.csv")
 MODEL_ZOO = rows("st_modelzoo_mobilenets.csv")
 GRIDS = rows("mobilenet_accuracy.csv")
@@ -35,7 +40,7 @@ GRIDS = rows("mobilenet_accuracy.csv")
 @pytest.mark.parametrize("row", TABLE_S1, ids=lambda row: row["model"])
 def test_macs_and_params_equal_the_printed_digits_of_mcunetv2_table_s1(row: dict[str, str]) -> None:
     values = {"alpha": row["alpha"], "resolution": row["resolution"]}
-    cost = hwscale.cost(row["net"], values, classes=1000).cost
+    cost = priced(row["net"], values, classes=1000).cost
     # 30.875 M is printed as 30 M: that one cell is truncated, not rounded
     whole = cost.macs // 10**6 if row["model"] == "MobileNetV2 0.35x (r=160)" else round(cost.macs / 1e6)
     assert whole == int(row["macs_M"])
@@ -55,7 +60,7 @@ ZOO = [row for row in MODEL_ZOO if zoo_name(row)]
 def test_flash_equals_the_weights_of_sts_model_zoo_to_ten_bytes(row: dict[str, str]) -> None:
     family, alpha = zoo_name(row) or ("", 0.0)
     height, width = (int(side) for side in row["resolution"].split("x")[:2])
-    cost = hwscale.cost(family, {"alpha": alpha}, input_shape=(3, height, width), classes=CLASSES[row["dataset"]]).cost
+    cost = priced(family, {"alpha": alpha}, input_shape=(3, height, width), classes=CLASSES[row["dataset"]]).cost
     assert round(cost.flash_bytes / 1024, 2) == float(row["weights_flash_kib"])
 
 
@@ -82,7 +87,7 @@ def test_costs_equal_an_independent_count_of_published_grids(row: dict[str, str]
         "resolution": row["resolution"],
         "divisor": 1 if row["name"] in MUTUAL_TRUNCATED else 8,
     }
-    fit = hwscale.cost(row["net"], values, classes=1000)
+    fit = priced(row["net"], values, classes=1000)
     weights = sum(op.weights for op in fit.ops)
     biases = (fit.cost.flash_bytes - weights) // 4
     # that count folds BN first: one parameter per channel, where `params` has two in training; its Flash has 8 B of them
@@ -103,7 +108,7 @@ PRINTED_OTHERWISE = {
 @pytest.mark.parametrize("row", GRIDS, ids=lambda row: row["name"])
 def test_macs_equal_the_printed_whole_millions(row: dict[str, str]) -> None:
     values = {"alpha": row["alpha"], "resolution": row["resolution"]}
-    millions = hwscale.cost(row["net"], values, classes=1000).cost.macs / 1e6
+    millions = priced(row["net"], values, classes=1000).cost.macs / 1e6
     printed = float(row["macs_M"])
     if row["name"] in PRINTED_OTHERWISE:
         assert printed / millions == pytest.approx(PRINTED_OTHERWISE[row["name"]], abs=0.002)

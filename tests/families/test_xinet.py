@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from families.agreement import RANDOM, SIDES, check, decimals
+from families.agreement import PADDINGS, RANDOM, SIDES, check, decimals
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,6 +20,8 @@ VALUES = st.fixed_dictionaries(
         "base_filters": st.sampled_from([16, 16, 16, 4]),
         "attention": st.booleans(),
         "skip": st.booleans(),
+        "activation": st.sampled_from(["silu", "silu", "relu6", "hswish"]),
+        "padding": PADDINGS,
         "include_top": st.booleans(),
     }
 )

@@ -1,0 +1,73 @@
+"""What every path of a chain needs beyond the sum of its links: constants of TensorFlow Lite Micro that a network stores once.
+
+A padding, the axes of reductions and the sixth of hard sigmoids are one tensor each, however many ops read it, so that no link is
+charged with it (`hwscale.runtimes.runtime.Runtime.shares`). Where every way through some link has such an op, all paths pay for it.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from itertools import product
+from typing import Any
+
+from hwscale.chain_space import ChainGroup
+from hwscale.formulas.graph import Graph, Op
+from hwscale.formulas.stagewise import maps
+from hwscale.problem import Problem
+from hwscale.runtimes import tflm
+from hwscale.runtimes.tflm_lowering import REDUCTIONS
+
+Constants = frozenset[Any]
+
+
+def limits_left(problem: Problem, group: ChainGroup) -> dict[str, int]:
+    """What the limits leave to the sum of the links of a path."""
+    persistent, flash = shared(group)
+    taken = {"ram": group.model.base_persistent + persistent, "flash": group.model.base_flash + flash}
+    return {name: limit - taken.get(name, 0) for name, limit in problem.limits.items()}
+
+
+@lru_cache(maxsize=256)
+def shared(group: ChainGroup) -> tuple[int, int]:
+    """(persistent RAM, Flash) [B] beside what a network without ops needs, at least."""
+    if not isinstance(group.model.runtime, tflm.Tflm):
+        return 0, 0
+    found: Constants = frozenset().union(*(_common(group, at) for at in range(len(group.layers))))
+    data = [tflm.PADDING_BYTES if isinstance(key, tuple) else tflm.AXIS_BYTES if key == "axes" else 1 for key in found]
+    return tflm.TENSOR_BYTES * len(found), tflm.FILE_TENSOR_BYTES * len(found) + sum(data)
+
+
+def _common(group: ChainGroup, at: int) -> Constants:
+    """The constants that every way through link ``at`` needs."""
+    model, link, layer = group.model, group.model.links[at], group.layers[at]
+    if (layer.picks[layer.heads >= 0] == len(layer.values) - 1).any():
+        return frozenset()  # it may be absent
+    height, width = group.roots[0].height, group.roots[0].width
+    steps = maps(model.links, height, width)
+    entering, pixel = (height, width) if at == 0 else steps[at - 1], steps[at] == (1, 1)
+    combos = {tuple((name, values[name]) for name in link.structural) for values in layer.values[:-1]}
+    found: Constants | None = None
+    for combo, same in product(combos, (False, True)):
+        g = Graph()
+        # adding its input only adds an op, and roots of a group are lowered alike
+        x = g.tensor(8, *entering)
+        held = None if model.held[at] is None else x
+        model.family.append(g, model.settings, at, x, dict(combo), 8 if same else 16, same=same, pixel=pixel, held=held)
+        ops = model.runtime.lower(g, model.facts(at, dict(combo), entering, pixel=pixel)).ops
+        mine = frozenset(key for op in ops if (key := _constant(op)) is not None)
+        found = mine if found is None else found & mine
+        if not found:
+            break
+    return found or frozenset()
+
+
+def _constant(op: Op) -> Any:
+    """The constant that an op shares with others; None if it has none."""
+    if op.kind == "pad":
+        return op.pads
+    if op.kind in REDUCTIONS:
+        return "axes"
+    # one operand and no weights of its own
+    return (
+        "sixth" if op.kind == "mul" and len(op.inputs) == 1 and isinstance(op.weights, int) and not op.weights else None
+    )
