@@ -40,5 +40,6 @@ def neighbours(problem: Problem, resolution: int) -> tuple[Neighbour, ...]:
         if solution is not None:
             best = solution.best
             score = solution.certificate.objective
-            found.append(Neighbour(best.hyperparameters, score, best.ram_bytes, best.flash_bytes, best.macs))
+            planned = best.planned()
+            found.append(Neighbour(best.hyperparameters, score, planned["ram"], planned["flash"], best.macs))
     return tuple(found)

@@ -300,11 +300,11 @@ def test_widening_a_limit_never_lowers_and_fixing_never_raises_the_objective(fam
         limits = {"ram": ram * KIB, "flash": flash * KIB}
         return hwscale.fit(family, limits=limits, objective="macs", verify="none", **given)
 
-    free = [best(ram, flash) for ram, flash in ((112, 400), (113, 400), (350, 400), (350, 900))]
+    free = [best(ram, flash) for ram, flash in ((112, 400), (113, 400), (450, 400), (450, 900))]
     scores = [fit.certificate.objective for fit in free]
     assert scores == sorted(scores)
-    assert best(350, 900, fix={"resolution": 128}).certificate.objective <= scores[-1]
-    same = best(350, 900, fix=free[-1].hyperparameters)
+    assert best(450, 900, fix={"resolution": 128}).certificate.objective <= scores[-1]
+    same = best(450, 900, fix=free[-1].hyperparameters)
     assert same.hyperparameters == free[-1].hyperparameters
 
 

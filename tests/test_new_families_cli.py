@@ -189,7 +189,7 @@ def test_an_mcunet_with_a_limit_on_macs_is_answered_in_seconds(python: Any) -> N
     ids=str,
 )
 def test_a_saved_fit_verifies(cli: Any, tmp_path: Any, family: str, fix: tuple[str, ...]) -> None:
-    limits = ("--limit", "ram=96KiB", "--limit", "flash=500KiB", "--in-channels", "1")
+    limits = ("--limit", "ram=112KiB", "--limit", "flash=500KiB", "--in-channels", "1")
     answer = cli("fit", "--net", family, *limits, *fix, "--save", tmp_path / "best", "--json")
     assert answer.code == 0
     saved = json.loads(answer.out)
@@ -268,7 +268,7 @@ def test_fit_with_a_preset_says_whether_this_network_fits() -> None:
 
 
 def test_a_single_network_is_not_warned_that_it_could_grow() -> None:
-    fit = hwscale.fit("mcunet", limits={"ram": "400 KiB"}, fix={"preset": "mcunet-in3"}, verify="none")
+    fit = hwscale.fit("mcunet", limits={"ram": "500 KiB"}, fix={"preset": "mcunet-in3"}, verify="none")
     assert not any("free to grow" in warning for warning in fit.warnings), fit.warnings
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,11 +86,15 @@ def _longer(stack: Stack, tail: Completions) -> Completions:
     )
 
 
+Check = Callable[[Ints, Ints], npt.NDArray[np.bool_]]
+"""From places of labels and of completions."""
+
+
 @dataclass(frozen=True, slots=True)
 class Partial:
     """Partial paths of one row: state, value, resources used (kinds, n), what breaks ties so far (latency, each memory region,
-    what persists, Flash; 3 + regions, n), an upper bound on the value of any completion, ``promise``, and what their plan needs
-    of the memory regions at least, ``arena`` (n), beside the bounds in ``ties``."""
+    what persists, Flash; 3 + regions, n), an upper bound on the value of any completion, ``promise``, what their plan needs of the
+    memory regions at least, ``arena`` (n), beside the bounds in ``ties``, and ``traits`` as in `hwscale.solve.extras` (n)."""
 
     state: Ints
     value: Ints
@@ -97,6 +102,7 @@ class Partial:
     ties: Ints
     promise: npt.NDArray[np.float64]
     arena: Ints
+    traits: Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +122,11 @@ def join(
     limits: Ints,
     wanted: tuple[float, int],
     noise: float,
-    ram: int | None = None,
+    check: Check | None = None,
 ) -> Pairs | None:
     """The labels and completions of the largest value in ``wanted`` (at least, at most), in the order of latency, RAM, Flash and
-    place. None if no pair keeps the limits. ``ram`` [B]: what memory regions and what persists may need together, where the
-    rest does not see to it."""
+    place. None if no pair keeps the limits. ``check`` says of pairs, by places, which keep those limits that the rest does not
+    see to."""
     order = np.argsort(-labels.promise, kind="stable")
     (best, cap), found, examined = wanted, [], 0
     step = max(1, CHUNK // table.value.shape[2])
@@ -136,9 +142,8 @@ def join(
         for kind, limit in enumerate(limits):
             fits &= table.used[kind, at][state] <= (limit - labels.used[kind, rows])[:, None]
         row, end = np.nonzero(fits)
-        if ram is not None:
-            regions, persistent = _memory(labels, rows[row], table, at, end)
-            kept = np.maximum(regions, labels.arena[rows[row]]) + persistent <= ram
+        if check is not None:
+            kept = check(rows[row], end)
             row, end = row[kept], end[kept]
         if len(row):
             values = total[row, end]
@@ -152,12 +157,12 @@ def join(
     state = labels.state[row]
     latency = np.minimum(labels.ties[0, row] + table.latency[at, state, end], LONGEST_FS)
     flash = labels.ties[-1, row] + table.flash[state, end]
-    regions, persistent = _memory(labels, row, table, at, end)
+    regions, persistent = memory(labels, row, table, at, end)
     first = np.lexsort((end, row, flash, regions + persistent, latency))
     return Pairs(best, row[first], end[first], examined)
 
 
-def _memory(labels: Partial, row: Ints, table: Completions, at: int, end: Ints) -> tuple[Ints, Ints]:
+def memory(labels: Partial, row: Ints, table: Completions, at: int, end: Ints) -> tuple[Ints, Ints]:
     """What labels ``row`` with completions ``end`` need of the memory regions, and what persists, less that without ops."""
     state = labels.state[row]
     regions = np.maximum(labels.ties[1:-2, row], table.regions[:, at, state, end])

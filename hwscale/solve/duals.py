@@ -19,6 +19,9 @@ Ints = npt.NDArray[np.int64]
 STEPS = {1: 30, 2: 60, 3: 110, 4: 160}
 """Evaluations spent on the prices of so many resources."""
 
+DEAREST = 1e-6
+"""Share of a limit that is never worth more than all value."""
+
 
 @dataclass(slots=True)
 class Prices:
@@ -91,7 +94,9 @@ class Duals:
         if kinds == 0 or self.hopeless.all():
             return best
         worth = np.where(self.hopeless, 1.0, np.maximum(best.bound - self._lowest(), 1.0))
-        highest = worth / np.where(self.hopeless, 1.0, np.maximum(spare, 1.0))
+        # a price at which a limit is worth far more than all value would drown that in rounding
+        spare = np.maximum(spare, np.maximum(self.limits * DEAREST, 1.0))
+        highest = worth / np.where(self.hopeless, 1.0, spare)
         best = self._bisected(best, highest) if kinds == 1 else self._shrunk(best, highest)
         return self.evaluate(best.price)[0]
 

@@ -9,19 +9,23 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
+import numpy.typing as npt
 
 from hwscale.problem import LONGEST_FS, Problem
 from hwscale.solve.chain import Ints
 from hwscale.solve.chain_bounds import Chain, noise, score_bound
-from hwscale.solve.completions import join
+from hwscale.solve.completions import join, memory
 from hwscale.solve.dominance import undominated
 from hwscale.solve.duals import Floats
+from hwscale.solve.extras import Extras, joint
 from hwscale.solve.label_set import Labels, joined, start
 from hwscale.solve.label_windows import LabelWindows
 from hwscale.solve.passed_over import Followed, Ways
 from hwscale.solve.rooms import UNLIMITED
+from hwscale.solve.shared import limits_left
 from hwscale.solve.watch import Watch
 
 CELLS = 1 << 20
@@ -47,8 +51,8 @@ class Effort:
 class Search:
     """One pass through a chain for paths of a value of at least ``wanted``.
 
-    ``watch``: where the windows of the chain come from; ``passed_over``: paths that are known and not wanted. ``examined`` counts
-    labels, ``dropped`` is the largest promise among those that were not kept for want of room; ``tired``: it gave up.
+    ``watch``: where the windows of the chain come from; ``passed_over``: paths that are known and not wanted; ``extras``: what to
+    reckon with to the byte. ``examined`` counts labels, ``dropped`` is the largest promise among those that were not kept for want of room; ``tired``: it gave up.
     """
 
     problem: Problem
@@ -57,6 +61,7 @@ class Search:
     effort: Effort
     watch: Watch | None = None
     passed_over: frozenset[Ways] = frozenset()
+    extras: Extras | None = None
     examined: int = 0
     dropped: float = -math.inf
     windows: LabelWindows = field(init=False)
@@ -72,10 +77,12 @@ class Search:
             return
         chain, stack = self.chain, self.chain.stack
         slack = noise(float(chain.prices.bound[0]))
-        ram = None if chain.room.exact and not labels.arena.any() else stack.ram
+        check = None
+        if not chain.room.exact or labels.arena.any() or self.extras is not None:
+            check = partial(self._kept, labels, self.extras and self.extras.completions(chain.table.start))
         cap = chain.cap
         while True:
-            found = join(labels, chain.table, chain.at, stack.limits[:, chain.at], (self.wanted, cap), slack, ram)
+            found = join(labels, chain.table, chain.at, stack.limits[:, chain.at], (self.wanted, cap), slack, check)
             if found is None:
                 return
             self.examined += found.examined
@@ -89,6 +96,19 @@ class Search:
     def tired(self) -> bool:
         """Did it give up?"""
         return self.examined > self.effort.patience
+
+    def _kept(self, labels: Labels, traits: Ints | None, row: Ints, end: Ints) -> npt.NDArray[np.bool_]:
+        """Which pairs of a label and a completion keep the limits on RAM and Flash, by all that is known of their plans."""
+        chain = self.chain
+        regions, persistent = memory(labels, row, chain.table, chain.at, end)
+        needed = np.maximum(regions, labels.arena[row]) + persistent
+        if self.extras is None or traits is None:
+            return np.asarray(needed <= chain.stack.ram)
+        state = labels.state[row]
+        both = joint(labels.traits[row], traits[state, end])
+        flash = labels.ties[-1, row] + chain.table.flash[state, end] + self.extras.flash_bytes(both)
+        limit = limits_left(self.problem, chain.stack.group).get("flash", UNLIMITED)
+        return np.asarray((needed + self.extras.ram(both, persistent) <= chain.stack.ram) & (flash <= limit))
 
     def left(self) -> float:
         """A bound on the score of all that was dropped."""
@@ -114,8 +134,10 @@ class Search:
             labels = self._extended(labels, step, keep)
             followed = followed.through(labels, step, heads.shape[1])
             if most is not None:
-                state = _numbered(labels.state, [*self.windows.classes(labels, step + 1), *followed.classes(labels)])
-                used = self.windows.used(labels)
+                classes = [*self.windows.classes(labels, step + 1), *followed.classes(labels)]
+                if self.extras is not None:
+                    classes += [labels.traits, labels.ties[-2] % 16]
+                state, used = _numbered(labels.state, classes), self._used(labels)
                 kept = undominated(state, labels.value, used, labels.ties, capped=self.chain.capped)
                 labels, followed = labels[kept], followed.among(kept)
             kept, lost = labels.best(keep)
@@ -157,17 +179,24 @@ class Search:
         regions = np.maximum(labels.ties[1:-2, source], stack.regions[step][:, at][:, *arc])
         persistent = labels.ties[-2, source] + stack.persistent[step][arc]
         arena = self.windows.arena(labels, source, arc, step)
-        if not chain.room.exact or chain.ahead.windows:
+        flash = labels.ties[-1, source] + stack.flash[step][arc]
+        traits = labels.traits[source]
+        if self.extras is not None:
+            traits = joint(traits, self.extras.traits[step][arc])
+        if not chain.room.exact or chain.ahead.windows or self.extras is not None:
             needed = np.maximum(regions.sum(axis=0), arena)
             earned = np.minimum(
                 earned, begun[row, way] + self.windows.earnings(labels, source, arc, step, head, needed)
             )
-            kept = needed + persistent + chain.persistent[step + 1][head] <= stack.ram
+            needed = needed + persistent + chain.persistent[step + 1][head]
+            if self.extras is not None:
+                needed = needed + self.extras.least_ram(traits)
+            kept = needed <= stack.ram
             kept &= self._promise(earned) >= self.wanted
             row, way, source, head, earned = row[kept], way[kept], source[kept], head[kept], earned[kept]
             arc, arena, regions, persistent = (state[row], way), arena[kept], regions[:, kept], persistent[kept]
+            flash, traits = flash[kept], traits[kept]
         latency = np.minimum(labels.ties[0, source] + stack.latency[step][at][arc], LONGEST_FS)
-        flash = labels.ties[-1, source] + stack.flash[step][arc]
         return Labels(
             head,
             value[row, way],
@@ -175,9 +204,16 @@ class Search:
             np.concatenate([latency[None], regions, persistent[None], flash[None]]),
             self._promise(earned),
             arena,
+            traits,
             earned,
             [*labels.trail, (source, way)],
         )
+
+    def _used(self, labels: Labels) -> Ints:
+        """Resources; and what persists, where it is none but less is left for it than the room leaves."""
+        room = self.chain.room
+        free = self.extras is None and labels.arena.max(initial=0) <= sum(room.most)
+        return labels.used if room.persistent < UNLIMITED or free else np.concatenate([labels.used, labels.ties[-2:-1]])
 
     def _promise(self, earned: Floats) -> Floats:
         """The value that labels may reach which earn so much."""

@@ -30,6 +30,7 @@ class Labels(Partial):
             self.ties[:, rows],
             self.promise[rows],
             self.arena[rows],
+            self.traits[rows],
             self.earned[rows],
             trail,
         )
@@ -65,7 +66,7 @@ def start(kinds: int, regions: int) -> Labels:
     """The path without links."""
     none = np.zeros(1, np.int64)
     used, ties, hope = np.zeros((kinds, 1), np.int64), np.zeros((3 + regions, 1), np.int64), np.array([np.inf])
-    return Labels(none, none, used, ties, hope, none, hope, [])
+    return Labels(none, none, used, ties, hope, none, none, hope, [])
 
 
 def joined(parts: list[Labels]) -> Labels:
@@ -80,6 +81,7 @@ def joined(parts: list[Labels]) -> Labels:
         np.concatenate([part.ties for part in parts], axis=1),
         np.concatenate([part.promise for part in parts]),
         np.concatenate([part.arena for part in parts]),
+        np.concatenate([part.traits for part in parts]),
         np.concatenate([part.earned for part in parts]),
         [*parts[0].trail[:-1], (parent, way)],
     )

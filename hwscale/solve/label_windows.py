@@ -10,7 +10,6 @@ from hwscale.solve.chain import Ints
 from hwscale.solve.chain_bounds import Chain
 from hwscale.solve.duals import Floats
 from hwscale.solve.label_set import Labels
-from hwscale.solve.rooms import UNLIMITED
 from hwscale.solve.watch import Watch, Window
 
 Arcs = tuple[Ints, Ints]
@@ -52,13 +51,6 @@ class LabelWindows:
             found.append(self._begun(labels, min(begun), layer))  # and with it what they have of the others
         over = np.maximum(labels.arena - sum(self.chain.room.most), 0)
         return [*found, over] if over.any() else found
-
-    def used(self, labels: Labels) -> Ints:
-        """Resources; and what persists, where it is none but an arena leaves less for it than the room does."""
-        room = self.chain.room
-        if room.persistent < UNLIMITED or labels.arena.max(initial=0) <= sum(room.most):
-            return labels.used
-        return np.concatenate([labels.used, labels.ties[-2:-1]])
 
     def _going_on(self, labels: Labels, window: Window, source: Ints, arc: Arcs, layer: int) -> Ints:
         assert self.watch is not None

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from hwscale.problem import Problem, path
 from hwscale.solve.chain_bounds import Chain, informed, least_value, score_bound
+from hwscale.solve.extras import extras
 from hwscale.solve.label_search import Effort, Search
 from hwscale.solve.passed_over import Ways
 from hwscale.solve.solution import Incumbent
@@ -20,6 +21,8 @@ from hwscale.solve.watch import watched
 
 PASSED_OVER = 200
 """Paths of a chain that are planned in vain before the rest of it is left open."""
+ROUGHLY = 3
+"""After so many it reckons with all bytes that are known."""
 FIRST = 30_000
 """Labels that a quest may examine to close a chain at once."""
 SLICES = 32
@@ -93,7 +96,9 @@ class Quest:
         """Offer the best path of at least this value that can be planned; was there a better one that cannot?"""
         group, root = self.chain.stack.group, self.chain.root
         watch = watched(self.problem, group, root)
-        search, missed = Search(self.problem, self.chain, wanted, effort, watch, frozenset(self.passed_over)), False
+        precise = extras(group) if len(self.passed_over) >= ROUGHLY and self.problem.space.runtime_plans else None
+        passed_over = frozenset(self.passed_over)
+        search, missed = Search(self.problem, self.chain, wanted, effort, watch, passed_over, precise), False
         for ways in search.paths():
             found = path(self.problem, group, root, ways)
             if self.incumbent.offer(self.problem.score(found), found):
@@ -102,7 +107,7 @@ class Quest:
             if watch is not None and watch.learn(ways, self.chain.stack.ram):
                 break
             self.passed_over.add(ways)
-            if len(self.passed_over) >= effort.tries:
+            if len(self.passed_over) >= (ROUGHLY if precise is None and extras(group) is not None else effort.tries):
                 break
         self.examined += search.examined
         return search, missed

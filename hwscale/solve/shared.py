@@ -6,6 +6,7 @@ charged with it (`hwscale.runtimes.runtime.Runtime.shares`). Where every way thr
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from itertools import product
 from typing import Any
@@ -18,6 +19,7 @@ from hwscale.runtimes import tflm
 from hwscale.runtimes.tflm_lowering import REDUCTIONS
 
 Constants = frozenset[Any]
+"""A padding by its zeros, "axes" and "sixth"."""
 
 
 def limits_left(problem: Problem, group: ChainGroup) -> dict[str, int]:
@@ -33,28 +35,41 @@ def shared(group: ChainGroup) -> tuple[int, int]:
     if not isinstance(group.model.runtime, tflm.Tflm):
         return 0, 0
     found: Constants = frozenset().union(*(_common(group, at) for at in range(len(group.layers))))
-    data = [tflm.PADDING_BYTES if isinstance(key, tuple) else tflm.AXIS_BYTES if key == "axes" else 1 for key in found]
-    return tflm.TENSOR_BYTES * len(found), tflm.FILE_TENSOR_BYTES * len(found) + sum(data)
+    return tflm.TENSOR_BYTES * len(found), sum(tflm.FILE_TENSOR_BYTES + constant_bytes(key) for key in found)
+
+
+def constant_bytes(key: Any) -> int:
+    """Of a constant itself, in the file."""
+    return {"axes": tflm.AXIS_BYTES, "sixth": 1}.get(key, tflm.PADDING_BYTES)
+
+
+def constants_of(ops: Iterable[Op]) -> Constants:
+    """The constants that ops may share with others."""
+    return frozenset(key for op in ops if (key := _constant(op)) is not None)
+
+
+def lowered_ops(group: ChainGroup, at: int, combo: Mapping[str, Any], same: bool) -> list[Op]:
+    """The ops of link ``at``, of any widths: all roots of a group are lowered alike."""
+    model = group.model
+    height, width = group.roots[0].height, group.roots[0].width
+    steps = maps(model.links, height, width)
+    entering, pixel = (height, width) if at == 0 else steps[at - 1], steps[at] == (1, 1)
+    g = Graph()
+    x = g.tensor(model.settings.in_channels if at == 0 else 8, *entering)
+    held = None if model.held[at] is None else x
+    model.family.append(g, model.settings, at, x, combo, 8 if same else 16, same=same, pixel=pixel, held=held)
+    return model.runtime.lower(g, model.facts(at, combo, entering, pixel=pixel)).ops
 
 
 def _common(group: ChainGroup, at: int) -> Constants:
     """The constants that every way through link ``at`` needs."""
-    model, link, layer = group.model, group.model.links[at], group.layers[at]
+    link, layer = group.model.links[at], group.layers[at]
     if (layer.picks[layer.heads >= 0] == len(layer.values) - 1).any():
         return frozenset()  # it may be absent
-    height, width = group.roots[0].height, group.roots[0].width
-    steps = maps(model.links, height, width)
-    entering, pixel = (height, width) if at == 0 else steps[at - 1], steps[at] == (1, 1)
     combos = {tuple((name, values[name]) for name in link.structural) for values in layer.values[:-1]}
     found: Constants | None = None
     for combo, same in product(combos, (False, True)):
-        g = Graph()
-        # adding its input only adds an op, and roots of a group are lowered alike
-        x = g.tensor(8, *entering)
-        held = None if model.held[at] is None else x
-        model.family.append(g, model.settings, at, x, dict(combo), 8 if same else 16, same=same, pixel=pixel, held=held)
-        ops = model.runtime.lower(g, model.facts(at, dict(combo), entering, pixel=pixel)).ops
-        mine = frozenset(key for op in ops if (key := _constant(op)) is not None)
+        mine = constants_of(lowered_ops(group, at, dict(combo), same))
         found = mine if found is None else found & mine
         if not found:
             break
@@ -68,6 +83,5 @@ def _constant(op: Op) -> Any:
     if op.kind in REDUCTIONS:
         return "axes"
     # one operand and no weights of its own
-    return (
-        "sixth" if op.kind == "mul" and len(op.inputs) == 1 and isinstance(op.weights, int) and not op.weights else None
-    )
+    sixth = op.kind == "mul" and len(op.inputs) == 1 and isinstance(op.weights, int) and not op.weights
+    return "sixth" if sixth else None

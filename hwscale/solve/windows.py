@@ -24,6 +24,9 @@ Ints = npt.NDArray[np.int64]
 Lives = list[tuple[Any, int, int, bool]]
 """Size [B], first and last op and whether it is scratch, of buffers in the order of their tensors."""
 
+Kind = tuple[tuple[tuple[str, Any], ...], bool]
+"""Structural hyperparameters by name, and whether the link adds its input."""
+
 
 @dataclass(frozen=True, slots=True)
 class Arcs:
@@ -68,7 +71,7 @@ def buffers(group: ChainGroup, root: int, start: int, state: Ints, ways: Ints) -
     sizes = [aligned(_entering(group, root, start, state)[:, None])]
     first, last, scratch = ([np.zeros((n, 1), np.int64)] for _ in range(3))
     ops = np.zeros(n, np.int64)
-    link, maps_, reads = [-1], [ops], []
+    link, maps_, reads = [-1], [ops], list[Ints]()
     for at, way in enumerate(ways.T, start=start):
         arcs = link_arcs(group, root, at)
         arc = (state, way)
@@ -135,24 +138,11 @@ def _side(group: ChainGroup, root: int, at: int) -> tuple[int, int]:
 @lru_cache(maxsize=4096)
 def link_arcs(group: ChainGroup, root: int, at: int) -> Arcs:
     """The buffers of link ``at``."""
-    model, layer = group.model, group.layers[at]
-    link, family = model.links[at], model.family
-    before = [model.settings.in_channels] if at == 0 else [channels for channels, _, _ in group.layers[at - 1].states]
-    c_in = np.broadcast_to(np.array(before)[:, None], layer.heads.shape)
-    c_out = np.array([channels for channels, _, _ in layer.states])[np.maximum(layer.heads, 0)]
-    real = (layer.heads >= 0) & (layer.picks < len(layer.values) - 1)  # the last pick is that of an absent link
-    kinds: dict[tuple[tuple[tuple[str, Any], ...], bool], npt.NDArray[np.bool_]] = {}
-    for pick, values in enumerate(layer.values[:-1]):
-        combo = tuple((name, values[name]) for name in link.structural)
-        mine = real & (layer.picks == pick)
-        adds = family.may_add(model.settings, at, dict(combo))
-        for same in (False, True):
-            some = mine & ((c_in == c_out) & adds if same else (c_in != c_out) | (not adds))
-            if some.any():
-                kinds[combo, same] = kinds.get((combo, same), np.zeros_like(real)) | some
+    layer = group.layers[at]
+    c_in, c_out = _channels(group, at)
     parts = [
         (cells, *_lives(group, root, at, dict(combo), same, c_in[cells], c_out[cells]))
-        for (combo, same), cells in kinds.items()
+        for (combo, same), cells in kinds_of(group, at).items()
     ]
     most = max((len(lives) for _, lives, *_ in parts), default=0)
     shape = (*layer.heads.shape, most)
@@ -169,6 +159,30 @@ def link_arcs(group: ChainGroup, root: int, at: int) -> Arcs:
     )
     like, onward = _firsts(traits), _firsts(np.concatenate([traits, layer.heads[:, :, None]], axis=2))
     return Arcs(sizes, first, last, scratch, ops, reads, leaves, like, onward)
+
+
+def kinds_of(group: ChainGroup, at: int) -> dict[Kind, npt.NDArray[np.bool_]]:
+    """Which ways through link ``at`` (states, ways) have which ops."""
+    model, layer = group.model, group.layers[at]
+    c_in, c_out = _channels(group, at)
+    real = (layer.heads >= 0) & (layer.picks < len(layer.values) - 1)  # the last pick is that of an absent link
+    found: dict[Kind, npt.NDArray[np.bool_]] = {}
+    for pick, values in enumerate(layer.values[:-1]):
+        combo = tuple((name, values[name]) for name in model.links[at].structural)
+        adds = (c_in == c_out) & model.family.may_add(model.settings, at, dict(combo))
+        for same, some in ((False, ~adds), (True, adds)):
+            mine = real & (layer.picks == pick) & some
+            if mine.any():
+                found[combo, same] = found.get((combo, same), np.zeros_like(real)) | mine
+    return found
+
+
+def _channels(group: ChainGroup, at: int) -> tuple[Ints, Ints]:
+    """What enters and what leaves by every way through link ``at`` (states, ways)."""
+    layer = group.layers[at]
+    before = [group.model.settings.in_channels] if at == 0 else [c for c, _, _ in group.layers[at - 1].states]
+    c_out = np.array([channels for channels, _, _ in layer.states])[np.maximum(layer.heads, 0)]
+    return np.broadcast_to(np.array(before)[:, None], layer.heads.shape), c_out
 
 
 def _firsts(traits: Ints) -> Ints:
