@@ -10,7 +10,7 @@ WORKERS ?= auto
 fit: $(VENV)/.installed
 	$(BIN)/hwscale fit --platform stm32h743 --net xinet
 
-test: lint
+test: lint $(VENV)/.convert
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 lint: $(VENV)/.dev
@@ -42,6 +42,11 @@ $(VENV)/.installed: pyproject.toml $(VENV)/.torch
 
 $(VENV)/.dev: pyproject.toml $(VENV)/.installed
 	$(PIP) --editable '.[dev]'
+	touch $@
+
+# TensorFlow Lite Micro and the converter: the tests convert networks from scratch and run them
+$(VENV)/.convert: pyproject.toml constraints.txt $(VENV)/.dev
+	$(PIP) --editable '.[convert]'
 	touch $@
 
 $(VENV)/.bench: pyproject.toml $(VENV)/.dev

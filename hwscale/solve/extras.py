@@ -61,7 +61,7 @@ class Extras:
 
 
 def _constants(traits: Ints) -> Ints:
-    return np.bitwise_count(traits >> 1).astype(np.int64) * tflm.TENSOR_BYTES
+    return np.asarray(np.bitwise_count(traits >> 1).astype(np.int64) * tflm.TENSOR_BYTES)
 
 
 def joint(traits: Ints, others: Ints) -> Ints:

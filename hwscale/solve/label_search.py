@@ -79,7 +79,9 @@ class Search:
         slack = noise(float(chain.prices.bound[0]))
         check = None
         if not chain.room.exact or labels.arena.any() or self.extras is not None:
-            check = partial(self._kept, labels, self.extras and self.extras.completions(chain.table.start))
+            check = partial(
+                self._kept, labels, None if self.extras is None else self.extras.completions(chain.table.start)
+            )
         cap = chain.cap
         while True:
             found = join(labels, chain.table, chain.at, stack.limits[:, chain.at], (self.wanted, cap), slack, check)

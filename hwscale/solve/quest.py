@@ -21,8 +21,11 @@ from hwscale.solve.watch import watched
 
 PASSED_OVER = 200
 """Paths of a chain that are planned in vain before the rest of it is left open."""
-ROUGHLY = 3
-"""After so many it reckons with all bytes that are known."""
+ROUGHLY = (3, 40)
+"""After so many it reckons with every byte, see `hwscale.solve.extras`: the second where that is not cheap, for classes of labels that
+must be told apart grow."""
+CHEAP = 50_000
+"""Labels of such a search."""
 FIRST = 30_000
 """Labels that a quest may examine to close a chain at once."""
 SLICES = 32
@@ -47,6 +50,7 @@ class Quest:
     over: bool = False
     passed_over: set[Ways] = field(default_factory=set)
     examined: int = 0
+    _precise: bool = False
 
     @property
     def bound(self) -> float:
@@ -60,9 +64,10 @@ class Quest:
 
     def beam(self, effort: Effort) -> None:
         """Offer a good path."""
-        known = -1
-        while self._inform() > known and self.bound >= self.incumbent.threshold:
-            known = self._inform()
+        known = None
+        while known != (known := (self._inform(), self._precise)) and self.bound > -math.inf:
+            if self.bound < self.incumbent.threshold:
+                break
             self._search(self._least(), effort)
         self.passed_over.clear()
 
@@ -96,8 +101,7 @@ class Quest:
         """Offer the best path of at least this value that can be planned; was there a better one that cannot?"""
         group, root = self.chain.stack.group, self.chain.root
         watch = watched(self.problem, group, root)
-        precise = extras(group) if len(self.passed_over) >= ROUGHLY and self.problem.space.runtime_plans else None
-        passed_over = frozenset(self.passed_over)
+        precise, passed_over = extras(group) if self._precise else None, frozenset(self.passed_over)
         search, missed = Search(self.problem, self.chain, wanted, effort, watch, passed_over, precise), False
         for ways in search.paths():
             found = path(self.problem, group, root, ways)
@@ -107,7 +111,10 @@ class Quest:
             if watch is not None and watch.learn(ways, self.chain.stack.ram):
                 break
             self.passed_over.add(ways)
-            if len(self.passed_over) >= (ROUGHLY if precise is None and extras(group) is not None else effort.tries):
+            self._precise = len(self.passed_over) >= ROUGHLY[search.examined > CHEAP]
+            if len(self.passed_over) >= effort.tries or (
+                self._precise and precise is None and extras(group) is not None
+            ):
                 break
         self.examined += search.examined
         return search, missed
