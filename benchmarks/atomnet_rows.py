@@ -101,7 +101,7 @@ def stage(report: CostReport, block: str) -> list[int]:
 def block_report(kind: str, width: int, *, attention: bool) -> CostReport:
     """AtomNet whose stage 5 is two blocks of one kind, ``width`` channels; the second one is that of `blocks_table`."""
     values = {"resolution": 160, "depth5": 2, "block5": kind, "width5": width, "expand5": 1 if kind == "sep" else 6}
-    return cost("atomnet", {**values, "se_stages": (5,) if attention else ()}, classes=1000)
+    return cost("atomnet", {**values, "se_stages": (5,) if attention else ()}, classes=1000, runtime="tensors")
 
 
 def matched_width(kind: str, macs: int, *, attention: bool) -> int:

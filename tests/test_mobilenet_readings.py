@@ -24,6 +24,8 @@ CASES = [
     Case("mobilenet_v2", {"divisor": 16}),
     Case("mobilenet_v2", {"resolution": 97}, points=2000),
     Case("mobilenet_v2", runtime="tensors-strict", in_channels=1),
+    Case("mobilenet_v1", {"padding": "same", "resolution": 97}, points=2000),
+    Case("mobilenet_v2", {"padding": "same"}, points=2000, runtime="tensors-strict"),
 ]
 ALPHA = sympy.Symbol("alpha", positive=True)
 R = sympy.Symbol("R", integer=True, positive=True)

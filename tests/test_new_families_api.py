@@ -117,7 +117,7 @@ def test_the_default_domain_of_atomnet_has_57153600_candidates() -> None:
 def test_build_takes_the_hyperparameters_and_gives_one_logit_per_class(family: str, classes: int) -> None:
     import torch
 
-    fit = hwscale.fit(family, limits={"ram": "128 KiB", "flash": "2 MiB"}, classes=classes)
+    fit = hwscale.fit(family, limits={"ram": "200 KiB", "flash": "2 MiB"}, classes=classes)
     assert fit.verification.ok
     network = hwscale.build(family, fit.hyperparameters, input_shape=fit.input_shape, classes=classes)
     with torch.no_grad():
@@ -139,7 +139,7 @@ def test_rectangles_and_one_channel_verify(family: str, shape: tuple[int, int, i
 @pytest.mark.parametrize("family", FAMILIES)
 def test_an_external_input_verifies_never_needs_more_ram_and_never_scores_less(family: str) -> None:
     outside, inside_ = (
-        hwscale.fit(family, limits={"ram": "112 KiB", "flash": "400 KiB"}, input_buffer=where, verify=verify)
+        hwscale.fit(family, limits={"ram": "200 KiB", "flash": "500 KiB"}, input_buffer=where, verify=verify)
         for where, verify in (("external", "torch"), ("counted", "none"))
     )
     assert outside.verification.ok
@@ -216,8 +216,8 @@ def test_a_warning_says_when_ram_is_the_only_budget(family: str) -> None:
     def warned(**limits: Any) -> bool:
         return any("only budget" in w for w in hwscale.fit(family, limits=limits, verify="none").warnings)
 
-    assert warned(ram="128 KiB")
-    assert not warned(ram="128 KiB", flash="512 KiB")
+    assert warned(ram="200 KiB")
+    assert not warned(ram="200 KiB", flash="512 KiB")
 
 
 # ---- the answer is the best ------------------------------------------------------------------------------------------
@@ -268,7 +268,7 @@ def test_nlp_is_feasible_and_never_called_optimal(family: str) -> None:
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_no_random_configuration_of_the_default_domain_that_fits_scores_more(family: str) -> None:
-    limits = {"ram": 200 * KIB, "flash": 700 * KIB}
+    limits = {"ram": 320 * KIB, "flash": 900 * KIB}
     fit = hwscale.fit(family, limits=limits, verify="none")
     draw, fitting = random.Random(11), 0
     for _ in range(250):
@@ -300,7 +300,7 @@ def test_widening_a_limit_never_lowers_and_fixing_never_raises_the_objective(fam
         limits = {"ram": ram * KIB, "flash": flash * KIB}
         return hwscale.fit(family, limits=limits, objective="macs", verify="none", **given)
 
-    free = [best(ram, flash) for ram, flash in ((112, 400), (113, 400), (450, 400), (450, 900))]
+    free = [best(ram, flash) for ram, flash in ((200, 500), (201, 500), (450, 500), (450, 900))]
     scores = [fit.certificate.objective for fit in free]
     assert scores == sorted(scores)
     assert best(450, 900, fix={"resolution": 128}).certificate.objective <= scores[-1]

@@ -175,7 +175,7 @@ def test_two_processes_give_the_same_json_and_load_no_torch_sympy_scipy_or_pulp(
 
 
 def test_an_mcunet_with_a_limit_on_macs_is_answered_in_seconds(python: Any) -> None:
-    arguments = ("--limit", "ram=128KiB", "--limit", "macs=20M", "--verify", "none")
+    arguments = ("--limit", "ram=256KiB", "--limit", "macs=20M", "--verify", "none")
     assert python("-m", "hwscale", "fit", "--net", "mcunet", *arguments, timeout=30).code in (
         0,
         5,
@@ -189,7 +189,7 @@ def test_an_mcunet_with_a_limit_on_macs_is_answered_in_seconds(python: Any) -> N
     ids=str,
 )
 def test_a_saved_fit_verifies(cli: Any, tmp_path: Any, family: str, fix: tuple[str, ...]) -> None:
-    limits = ("--limit", "ram=112KiB", "--limit", "flash=500KiB", "--in-channels", "1")
+    limits = ("--limit", "ram=200KiB", "--limit", "flash=500KiB", "--in-channels", "1")
     answer = cli("fit", "--net", family, *limits, *fix, "--save", tmp_path / "best", "--json")
     assert answer.code == 0
     saved = json.loads(answer.out)

@@ -76,6 +76,9 @@ CASES = [
     Case("xinet", {"resolution": 97, "gamma": 3.9}),
     Case("xinet", {"resolution": 50, "num_layers": 4, "beta": 0.9}),
     Case("xinet", runtime="tensors-strict"),
+    Case("phinet", {"padding": "same", "resolution": 97, "conv5_percent": 0.5}, points=2000),
+    Case("phinet", {"padding": "same"}, points=2000, runtime="tensors-strict"),
+    Case("xinet", {"padding": "same", "activation": "relu6"}, points=2000),
 ]
 
 

@@ -265,9 +265,8 @@ def _strided(settings: Settings, side: int, kernel: int) -> int:
 
 
 def _pooled(settings: Settings, i: int, pool_before: bool, height: int, width: int) -> tuple[int, int]:
-    if pool_before or (settings["pool"] and i in (2, 4)):
-        return height // 2, width // 2
-    return height, width
+    halvings = pool_before + (settings["pool"] and i in (2, 4))  # both in front of block 4, if it downsamples
+    return height // 2**halvings, width // 2**halvings
 
 
 def _larger(height: Any, width: Any) -> Any:

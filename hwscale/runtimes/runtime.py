@@ -49,9 +49,8 @@ class Region:
         With ``plan``, where the winner is planned all the same, ops that hold one map and else only single pixels are left out too:
         they set the peak of no network but those of a few pixels, and cost a third of the arithmetic.
         """
-        rows = [live for _, live in self.steps if not plan or _maps(tensors, live) != 1] or [
-            live for _, live in self.steps
-        ]
+        every = [live for _, live in self.steps]
+        rows = [live for live in every if not (plan and len(live) > 1 and _maps(tensors, live) == 1)] or every
         distinct = {tuple(sorted(_identity(tensors[t].size) for t in live)): live for live in rows}
         counts = {keys: Counter(keys) for keys in distinct}
         kept: list[tuple[int, ...]] = []
