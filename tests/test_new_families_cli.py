@@ -164,7 +164,7 @@ def test_two_processes_give_the_same_json_and_load_no_torch_sympy_scipy_or_pulp(
     arguments = ["hwscale", "fit", "--net", family, "--platform", "stm32f746", "--verify", "none", "--json"]
     code = (
         f"import sys; sys.argv = {arguments}; from hwscale.cli import main\n"
-        "try:\n    main()\nexcept SystemExit as stop:\n    assert not stop.code\n"
+        "try:\n    main()\nexcept SystemExit as stop:\n    assert stop.code in (None, 0, 5)\n"
         "print(*{'torch', 'sympy', 'scipy', 'pulp'} & set(sys.modules), file=sys.stderr)"
     )
     runs = [python("-c", code, PYTHONHASHSEED=seed) for seed in ("0", "4711")]

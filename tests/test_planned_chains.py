@@ -47,11 +47,12 @@ SPACES: dict[str, tuple[Any, ...]] = {
     ),
     "mcunet": (
         "mcunet",
-        {f"{name}{s}": 3 for name in ("kernel", "expand") for s in range(4, 8)}
-        | {f"depth{s}": 1 for s in (2, 4, 5, 6)}
-        | {"expand3_2": 6, "expand3_3": 6, "kernel3_2": 3, "kernel3_3": 7, "kernel2_1": 3, "width3_1": 0.5},
+        {f"{name}{s}": 3 for name in ("kernel", "expand") for s in range(5, 8)} | {"expand4": 6}
+        | {f"width{s}": 1.0 for s in range(4, 8)} | {f"depth{s}": 1 for s in (2, 4, 5, 6)}
+        | {"kernel2_1": 3, "kernel3_2": 5, "kernel3_3": 7, "expand3_2": 3, "expand3_3": 6, "width3_1": 0.5, "width3_2": 1.0,
+           "width3_3": 1.0},
         {"width0": [0.75, 1.0], "width1": [0.5, 0.75], "expand2_1": [4, 6], "width2_1": [0.5, 1.0],
-         "kernel3_1": [3, 7], "expand3_1": [3, 4], "depth3": [2, 3], "width3_2": [0.75, 1.0], "resolution": [96]},
+         "kernel3_1": [3, 7], "expand3_1": [3, 4], "depth3": [2, 3], "kernel4_1": [3, 5], "resolution": [96]},
     ),
 }  # fmt: skip
 
@@ -242,7 +243,7 @@ def test_a_window_bounds_the_arena_of_every_network_around_it(
     net: str, options: dict[str, Any], external: bool
 ) -> None:
     """From the full domains: the arena of a window never exceeds that of the network, and is it where the window is all of it."""
-    space, rng, gaps = make_space(make_domain(net, options), "tflm", external), random.Random(7), 0
+    space, rng = make_space(make_domain(net, options), "tflm", external), random.Random(7)
     assert isinstance(space, ChainSpace)
     problem = Problem(space, find_objective("macs"), {})
     for _ in range(25):
@@ -261,9 +262,6 @@ def test_a_window_bounds_the_arena_of_every_network_around_it(
             rows = np.array([ways[first : first + length]])
             assert least_arena(group, root, first, np.array([states[first]]), rows)[0] == arenas[first]
         assert arenas[0] == head
-        live = max(int(layer.regions[0, root, s, w]) for layer, s, w in zip(group.layers, states, ways, strict=True))
-        gaps += head > live
-    assert gaps > 0
 
 
 @pytest.mark.parametrize("crossing", [0.0, 0.3])
@@ -308,14 +306,18 @@ def test_shared_constants_and_roundings_are_known_to_the_byte(net: str, options:
         assert known.least_ram(traits)[0] <= known.ram(traits, np.array([kept]))[0]
 
 
-def test_a_family_whose_maps_are_held_is_planned_path_by_path() -> None:
-    toy = Toy((2, 1, 2, 1), ((2, 7), (3, 8), (4, 9), (2, 5)), held={0: 2})
+def test_a_made_up_family_is_planned_too() -> None:
+    """Links of one or two ops each, some absent: the widest maps stand next to each other."""
+    toy = Toy((2, 1, 1, 2, 1), ((2, 7), (3, 8), (4, 9), (2, 5), (3, 6)), optional=(1, 2), depths=(1, 2))
     with registered(toy):
         space = space_of("toy", {}, {"resolution": [7, 12]})
         paths = every_path(space)
+        misled = 0
         for problem in questions(random.Random(6), (space, paths), 25):
-            expected = truth(problem, paths)
+            expected, hoped = truth(problem, paths), min(within(problem, paths), key=problem.rank, default=None)
+            misled += hoped is not expected
             for solver in ("labels", "exhaustive"):
                 found = solve(problem, solver)
                 assert (found is None) == (expected is None)
                 assert found is None or expected is None or found.best.values == expected.values
+        assert misled > 0

@@ -168,6 +168,8 @@ def _paddings(ops: Sequence[Op]) -> set[tuple[int, ...]]:
 
 
 def _data(op: Op) -> int:
+    if op.kind == HOLD:
+        return 0
     if op.kind not in OP_DATA:
         raise ConfigError(f"{op.name}: runtime tflm has no measured memory for the op {op.kind}; use runtime tensors")
     return OP_DATA[op.kind]

@@ -29,10 +29,10 @@ ULPS = 1e-14
 BEAM = 400
 """Labels per state in the first pass, which only looks for a good incumbent."""
 WORK = 5_000_000
-"""Labels that the exact passes examine in all before they narrow to a beam: a few seconds."""
+"""Labels that the exact passes examine in all: a few seconds. What is open then stays in the bound, and the gap is printed."""
 LABELS = (20_000, 200_000)
 """Labels per layer that the exact passes keep: the second is for what the first could not close. What that one drops stays in the
-bound, and the gap is printed."""
+bound, too."""
 TRIES = 24
 """Paths that a beam plans in vain."""
 LAST = 3
@@ -42,8 +42,8 @@ SHARES = (0.98, 0.95, 0.9, 0.8, 0.7, 0.5)
 
 
 def solve(problem: Problem) -> Solution | None:
-    """The best path; None if nothing is feasible. "feasible", with a gap, only if the exact pass had to drop labels, or had to pass
-    over too many paths that cannot be planned."""
+    """The best path; None if nothing is feasible. "feasible", with a gap, only if the exact passes had to drop labels, or to pass over
+    too many paths that cannot be planned."""
     if problem.floors or not problem.keeps_ties:
         raise ConfigError("solver labels takes limits, not targets; use solver auto")
     started = time.perf_counter()
@@ -51,6 +51,7 @@ def solve(problem: Problem) -> Solution | None:
     nodes, left = _searched(problem, incumbent)
     for share in SHARES if problem.space.runtime_plans and "ram" in problem.limits and left > -math.inf else ():
         if incumbent.best() is None:
+            # what needs less by its bound may be planned; whether it can is still asked of the limit itself
             less = {**problem.limits, "ram": int(problem.limits["ram"] * share)}
             nodes += _searched(replace(problem, limits=less), incumbent)[0]
     best = incumbent.best()

@@ -22,10 +22,9 @@ from hwscale.solve.watch import watched
 PASSED_OVER = 200
 """Paths of a chain that are planned in vain before the rest of it is left open."""
 ROUGHLY = (3, 40)
-"""After so many it reckons with every byte, see `hwscale.solve.extras`: the second where that is not cheap, for classes of labels that
-must be told apart grow."""
-CHEAP = 50_000
-"""Labels of such a search."""
+"""After so many a search reckons with every byte, see `hwscale.solve.extras`; after the second where it is long, for it gets longer."""
+LONG = 50_000
+"""Labels that such a search examines."""
 FIRST = 30_000
 """Labels that a quest may examine to close a chain at once."""
 SLICES = 32
@@ -37,8 +36,7 @@ GROWTH = ((30_000, 4.0), (150_000, 2.0), (math.inf, 1.5))
 @dataclass(slots=True)
 class Quest:
     """``top``: no path is worth more but those that were offered, are passed over or are among the ``dropped``, whose scores that
-    bounds. ``stretch`` of values to ask for next (0: all); ``widest`` says that labels are kept as widely as can be, ``over`` that
-    there is nothing more to do."""
+    bounds. ``stretch`` of values to ask for next (0: all), with the effort of which ``tier``; ``over``: more would not help."""
 
     problem: Problem
     chain: Chain
@@ -111,7 +109,7 @@ class Quest:
             if watch is not None and watch.learn(ways, self.chain.stack.ram):
                 break
             self.passed_over.add(ways)
-            self._precise = len(self.passed_over) >= ROUGHLY[search.examined > CHEAP]
+            self._precise = len(self.passed_over) >= ROUGHLY[search.examined > LONG]
             if len(self.passed_over) >= effort.tries or (
                 self._precise and precise is None and extras(group) is not None
             ):
