@@ -7,27 +7,20 @@ import random
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pytest
+from planned_paths import every_path, space_of
 from problems import RATES_FS
 from toy_families import Toy, registered
 
 from hwscale.candidate import Path
-from hwscale.chain_space import ChainGroup, ChainSpace
+from hwscale.chain_space import ChainSpace
 from hwscale.configuration import configure
-from hwscale.domain import make_domain
 from hwscale.errors import ConfigError
 from hwscale.objectives import balanced, find_objective
-from hwscale.problem import Problem, path
-from hwscale.runtimes.planner import Buffer, plan_arena
+from hwscale.problem import Problem
 from hwscale.solve import labels, quest, solve
-from hwscale.solve.arena import least_heads
 from hwscale.solve.chain_bounds import chains
-from hwscale.solve.extras import extras, joint
-from hwscale.solve.shared import shared
 from hwscale.solve.solution import Status
-from hwscale.solve.windows import least_arena, least_arenas
-from hwscale.space import make_space
 
 SPACES: dict[str, tuple[Any, ...]] = {
     "atomnet, no residual": (
@@ -55,39 +48,6 @@ SPACES: dict[str, tuple[Any, ...]] = {
          "kernel3_1": [3, 7], "expand3_1": [3, 4], "depth3": [2, 3], "kernel4_1": [3, 5], "resolution": [96]},
     ),
 }  # fmt: skip
-
-
-def space_of(net: str, fix: dict[str, Any], domain: dict[str, Any], external: bool = False) -> ChainSpace:
-    space = make_space(make_domain(net, fix, domain), "tflm", external)
-    assert isinstance(space, ChainSpace)
-    return space
-
-
-def every_path(space: ChainSpace) -> list[Path]:
-    problem, found = Problem(space, find_objective("macs"), {}, RATES_FS), []
-    for group in space.groups:
-        for root in range(len(group.roots)):
-            begun: list[tuple[tuple[int, ...], int]] = [((), 0)]
-            while begun:
-                ways, state = begun.pop()
-                if len(ways) == len(group.layers):
-                    found.append(path(problem, group, root, ways))
-                    continue
-                heads = group.layers[len(ways)].heads[state]
-                begun += [((*ways, int(way)), int(heads[way])) for way in np.flatnonzero(heads >= 0)]
-    assert len(found) == space.size
-    return found
-
-
-def random_path(space: ChainSpace, rng: random.Random) -> tuple[ChainGroup, int, tuple[int, ...], list[int]]:
-    group = rng.choice(space.groups)
-    ways: list[int] = []
-    states, state = [], 0
-    for layer in group.layers:
-        states.append(state)
-        ways.append(int(rng.choice(np.flatnonzero(layer.heads[state] >= 0))))
-        state = int(layer.heads[state, ways[-1]])
-    return group, rng.randrange(len(group.roots)), tuple(ways), states
 
 
 @pytest.fixture(scope="module", params=SPACES)
@@ -227,89 +187,16 @@ def test_what_is_passed_over_too_often_stays_in_the_bound(
     assert left_open > 0 or knows_windows
 
 
-@pytest.mark.parametrize("external", [False, True])
-@pytest.mark.parametrize(
-    ("net", "options"),
-    [
-        ("atomnet", {}),
-        ("atomnet", {"residual": "all", "se_stages": (1, 2, 3), "activation": "hard_swish", "kernel": 5}),
-        ("atomnet", {"expansion_base": "out", "se_placement": "expanded", "include_top": False}),
-        ("mcunet", {}),
-        ("mcunet", {"mix_channels": 64}),
-    ],
-    ids=str,
-)
-def test_a_window_bounds_the_arena_of_every_network_around_it(
-    net: str, options: dict[str, Any], external: bool
-) -> None:
-    """From the full domains: the arena of a window never exceeds that of the network, and is it where the window is all of it."""
-    space, rng = make_space(make_domain(net, options), "tflm", external), random.Random(7)
-    assert isinstance(space, ChainSpace)
-    problem = Problem(space, find_objective("macs"), {})
-    for _ in range(25):
-        group, root, ways, states = random_path(space, rng)
-        one = path(problem, group, root, ways)
-        model, knobs, height, width = one.priced()
-        graph, _ = model.graph(knobs, height, width)
-        head = dict(model.runtime.plan(model.lowered(graph), external))["head"]
-        before = np.zeros(len(ways), np.int64)
-        for length in range(1, len(ways) + 1):
-            arenas = least_arenas(group, root, ways, length)
-            assert arenas.max() <= head
-            assert (arenas >= before[: len(arenas)]).all(), "a longer window tells no less"
-            before = arenas
-            first = rng.randrange(len(arenas))
-            rows = np.array([ways[first : first + length]])
-            assert least_arena(group, root, first, np.array([states[first]]), rows)[0] == arenas[first]
-        assert arenas[0] == head
+TOYS = {
+    "some links absent": Toy((2, 1, 1, 2, 1), ((2, 7), (3, 8), (4, 9), (2, 5), (3, 6)), optional=(1, 2), depths=(1, 2)),
+    "a map held": Toy((2, 1, 2, 1), ((2, 7), (3, 8), (4, 9), (2, 5)), held={0: 2}),
+}
 
 
-@pytest.mark.parametrize("crossing", [0.0, 0.3])
-def test_many_arenas_are_planned_as_one_is(crossing: float) -> None:
-    rng = np.random.default_rng(5)
-    sizes = rng.choice([0, 16, 32, 48, 160, 320], (400, 9))
-    first = rng.integers(0, 8, sizes.shape)
-    last = first + rng.integers(0, 4, sizes.shape)
-    order = np.broadcast_to(np.arange(9), sizes.shape)
-    outside = rng.random(sizes.shape) < crossing
-    found = least_heads(sizes, first, last, order, outside)
-    for row, head in enumerate(found):
-        lives = zip(sizes[row].tolist(), first[row].tolist(), last[row].tolist(), strict=True)
-        planned = plan_arena([Buffer(*life) for life in lives]).head_bytes
-        assert head == planned or (head <= planned and outside[row].any())
-
-
-@pytest.mark.parametrize(
-    ("net", "options"),
-    [("atomnet", {}), ("atomnet", {"se_stages": (1, 3), "kernel": 5, "activation": "hard_swish"}), ("mcunet", {})],
-    ids=str,
-)
-def test_shared_constants_and_roundings_are_known_to_the_byte(net: str, options: dict[str, Any]) -> None:
-    space, rng = make_space(make_domain(net, options), "tflm", False), random.Random(2)
-    assert isinstance(space, ChainSpace)
-    problem = Problem(space, find_objective("macs"), {})
-    for _ in range(40):
-        group, root, ways, states = random_path(space, rng)
-        known, traits = extras(group), np.zeros(1, np.int64)
-        assert known is not None
-        kept = 0
-        for layer, at, state, way in zip(group.layers, known.traits, states, ways, strict=True):
-            traits = joint(traits, at[state : state + 1, way])
-            kept += int(layer.persistent[state, way])
-        one = path(problem, group, root, ways)
-        model, knobs, height, width = one.priced()
-        lowered = model.lowered(model.graph(knobs, height, width)[0])
-        persistent, flash = shared(group)
-        tail = group.model.base_persistent + persistent + kept + int(known.ram(traits, np.array([kept]))[0])
-        assert tail == dict(model.runtime.plan(lowered, False))["tail"]
-        assert one.flash_bytes + flash + int(known.flash_bytes(traits)[0]) == model.runtime.flash_bytes(lowered)
-        assert known.least_ram(traits)[0] <= known.ram(traits, np.array([kept]))[0]
-
-
-def test_a_made_up_family_is_planned_too() -> None:
-    """Links of one or two ops each, some absent: the widest maps stand next to each other."""
-    toy = Toy((2, 1, 1, 2, 1), ((2, 7), (3, 8), (4, 9), (2, 5), (3, 6)), optional=(1, 2), depths=(1, 2))
-    with registered(toy):
+@pytest.mark.parametrize("name", TOYS)
+def test_made_up_families_are_planned_too(name: str) -> None:
+    """Links of a few ops each, so that windows are short; none where a map is held."""
+    with registered(TOYS[name]):
         space = space_of("toy", {}, {"resolution": [7, 12]})
         paths = every_path(space)
         misled = 0

@@ -22,7 +22,7 @@ from hwscale.solve.chain_bounds import Chain, chains, refined
 from hwscale.solve.label_search import Effort
 from hwscale.solve.quest import PASSED_OVER, Quest
 from hwscale.solve.solution import Incumbent, Solution, Status, proven
-from hwscale.solve.watch import lessons
+from hwscale.solve.watch import forget, lessons
 
 ULPS = 1e-14
 """Relative difference between scores of one metric: vector and scalar logarithms differ by a few units in the last place."""
@@ -47,6 +47,7 @@ def solve(problem: Problem) -> Solution | None:
     if problem.floors or not problem.keeps_ties:
         raise ConfigError("solver labels takes limits, not targets; use solver auto")
     started = time.perf_counter()
+    forget()  # the same question gives the same answer, whatever was asked before
     incumbent = Incumbent(problem)
     nodes, left = _searched(problem, incumbent)
     for share in SHARES if problem.space.runtime_plans and "ram" in problem.limits and left > -math.inf else ():

@@ -147,3 +147,8 @@ def least_regions(group: ChainGroup, root: int, windows: tuple[Window, ...]) -> 
 @lru_cache(maxsize=1024)
 def _watch(group: ChainGroup, root: int) -> Watch:
     return Watch(group, root)
+
+
+def forget() -> None:
+    """Unlearn every window."""
+    _watch.cache_clear()
