@@ -104,7 +104,16 @@ def test_candidates_are_planned_as_configurations_are(case: tuple[ChainSpace, li
         assert (one.macs, one.params) == (record.macs, record.params)
 
 
-def test_solvers_find_the_best_network_that_can_be_planned(case: tuple[ChainSpace, list[Path]]) -> None:
+@pytest.mark.parametrize("short_of_breath", [False, True])
+def test_solvers_find_the_best_network_that_can_be_planned(
+    case: tuple[ChainSpace, list[Path]], monkeypatch: pytest.MonkeyPatch, short_of_breath: bool
+) -> None:
+    """Also with a poor beam and next to no completions, and where each search may only look at a few values."""
+    if short_of_breath:
+        monkeypatch.setattr(quest, "FIRST", 1)
+        monkeypatch.setattr(quest, "ROUGHLY", (1, 1))
+        monkeypatch.setattr(labels, "BEAM", 1)
+        monkeypatch.setattr("hwscale.solve.completions.MOST", 8)
     paths = case[1]
     misled = infeasible = 0
     for number, problem in enumerate(questions(random.Random(4), case, 40)):
