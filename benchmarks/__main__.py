@@ -1,4 +1,4 @@
-"""``python -m benchmarks``: run all of it, print the tables, judge the bars.
+"""``python -m benchmarks``: run all of it, print the tables, judge the bars. What is asked for by name alone: ``additivity``.
 
 Exit code 0 however slow it was, unless ``--strict``: a shared machine is no judge.
 """
@@ -22,6 +22,8 @@ from benchmarks.report import Line, lines_table
 
 SCHEMA = "hwscale.bench/1"
 SECTIONS = ("cold", "warm", "stagewise", "throughput", "baselines", "rivals")
+APART = ("additivity",)
+"""Sections that do not time hwscale; they run only if named."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -29,8 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(argv)
     chosen = options.sections or SECTIONS
-    if unknown := sorted(set(chosen) - set(SECTIONS)):
-        parser.error(f"unknown section {unknown[0]!r}; allowed: {', '.join(SECTIONS)}")
+    if unknown := sorted(set(chosen) - {*SECTIONS, *APART}):
+        parser.error(f"unknown section {unknown[0]!r}; allowed: {', '.join((*SECTIONS, *APART))}")
     machine = _machine()
     print("  ".join(f"{name} {value}" for name, value in machine.items()), flush=True)
     started = time.perf_counter()
@@ -40,6 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "warm": lambda: warm.measure(options.budgets, options.seed),
         "stagewise": lambda: stagewise.measure(options.budgets, options.seed),
         "throughput": throughput.measure,
+        "additivity": _additivity,
     }
     for section, measure in timed.items():
         if section in chosen:
@@ -76,9 +79,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 1 if options.strict and missed else 0
 
 
+def _additivity() -> list[Line]:
+    from benchmarks import additivity  # loads torch, which must not stand beside the other sections
+
+    return additivity.measure()
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Timings of hwscale against their bars.")
-    parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"{', '.join(SECTIONS)}; default: all")
+    parser.add_argument(
+        "sections", nargs="*", metavar="SECTION", help=f"{', '.join(SECTIONS)} (default: all), {', '.join(APART)}"
+    )
     parser.add_argument("--runs", type=int, default=cold.RUNS, help="rounds of the cold commands (default %(default)s)")
     parser.add_argument("--budgets", type=int, default=COUNT, help="random budgets (default %(default)s)")
     parser.add_argument("--seed", type=int, default=SEED, help="of budgets and baselines (default %(default)s)")

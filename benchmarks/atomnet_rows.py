@@ -16,11 +16,13 @@ from pathlib import Path
 
 from hwscale.api import cost
 from hwscale.domain import make_domain
+from hwscale.latency_model import FEMTO
 from hwscale.objectives import find_objective
-from hwscale.problem import FEMTO, Problem
+from hwscale.problem import Problem
 from hwscale.result import CostReport
 from hwscale.solve import solve
 from hwscale.space import make_space
+from hwscale.work import per_mac
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "atomnet.md"
 BEGIN, END = "<!-- begin: python -m benchmarks.atomnet_rows -->", "<!-- end -->"
@@ -28,6 +30,7 @@ KIB = 1024
 PER_MS = {"conv2d": 256_000, "pointwise": 256_000, "fully_connected": 256_000, "depthwise": 91_000}
 """MACs per ms by operator kind: G3 has no rate of its own for dense convolutions, which run as matrix products too."""
 FS_PER_MAC = {kind: round(FEMTO / (1000 * rate)) for kind, rate in PER_MS.items()}
+WORKS_FS = per_mac(FS_PER_MAC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +66,14 @@ def answers(row: Row) -> Iterator[list[str]]:
     """Table rows: what was published, then the proven best with and without the latency limit."""
     budget = f"{row.ram_kib} / {row.flash_kib} KiB, {row.latency_ms} ms"
     yield [row.name, budget, str(row.macs_m), f"{row.sram_kb} KB", f"{row.flash_kb} KB", "?", str(row.latency_ms)]
-    space = make_space(make_domain("atomnet", classes=1000), "tensors")
+    space = make_space(make_domain("atomnet", classes=1000), "tensors", works=tuple(WORKS_FS))
     asked = [("`macs`", "macs", budgets(row)), ("`balanced`", "balanced", budgets(row))]
     memory = (row.ram_kib, row.flash_kib)
     if row is next(other for other in ROWS if (other.ram_kib, other.flash_kib) == memory):
         unlimited = {name: limit for name, limit in budgets(row).items() if name != "latency"}
         asked += [(f"`{name}`, no latency limit", name, unlimited) for name in ("macs", "balanced")]
     for name, objective, limits in asked:
-        found = solve(Problem(space, find_objective(objective), limits, FS_PER_MAC))
+        found = solve(Problem(space, find_objective(objective), limits, WORKS_FS))
         assert found is not None
         best = found.best
         yield [

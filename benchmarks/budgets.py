@@ -8,14 +8,13 @@ from __future__ import annotations
 import math
 import random
 
-import numpy as np
-
-from hwscale.budget import make_budget, make_timing, parse_limits
+from hwscale.budget import make_budget, parse_limits
 from hwscale.objectives import find_objective
 from hwscale.platform import load_platform
 from hwscale.problem import Problem
 from hwscale.runtimes import find_runtime
-from hwscale.space import Space
+from hwscale.space import Space, make_space
+from hwscale.timing import make_timing
 
 KIB = 1024
 PLATFORM = "stm32h743"
@@ -50,20 +49,12 @@ def random_limits(count: int = COUNT, seed: int = SEED) -> list[Limits]:
 def make_problem(space: Space, objective: str, limits: Limits, platform: str = PLATFORM) -> Problem:
     """The question that `hwscale.fit` asks its solver for these limits on this platform."""
     runtime, where = find_runtime(space.runtime), load_platform(platform)
-    timing = make_timing(where, runtime, _operator_kinds(space))
+    timing = make_timing(where, runtime)
     budget = make_budget(where, runtime, timing, parse_limits(limits))
-    return Problem(space, find_objective(objective), budget.metrics(), timing.fs_per_mac)
+    counted = make_space(space.domain, space.runtime, space.external_input, tuple(timing.fs_per_unit))
+    return Problem(counted, find_objective(objective), budget.metrics(), timing.fs_per_unit)
 
 
 def _log_uniform(source: random.Random, ends: tuple[float, float]) -> float:
     low, high = math.log(ends[0]), math.log(ends[1])
     return math.exp(low + (high - low) * source.random())
-
-
-def _operator_kinds(space: Space) -> set[str]:
-    first = np.zeros(1, np.int64)
-    return {
-        kind
-        for group in space.groups
-        for kind in group.costs(first, first, tuple(first for _ in group.box_shape)).macs_by_kind
-    }

@@ -63,5 +63,5 @@ def _model(problem: Problem, group: ChainGroup, root: int) -> tuple[Any, Any]:
 
 def _cost(problem: Problem, layer: Layer, root: int, name: str) -> Any:
     if name == "latency":
-        return sum(macs[root] * problem.fs_per_mac[kind] for kind, macs in layer.kinds.items()) + 0 * layer.flash
+        return sum(layer.works[work][root] * fs for work, fs in problem.fs_per_unit.items()) + 0 * layer.flash
     return {"flash": layer.flash, "params": layer.params, "macs": layer.macs[root]}[name]

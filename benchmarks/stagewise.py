@@ -20,6 +20,7 @@ from hwscale.problem import Problem
 from hwscale.solve import solve
 from hwscale.solve.solution import Status
 from hwscale.space import make_space
+from hwscale.work import DENSE, Work
 
 SECTION = "stage-wise networks: one warm solve, all resolutions jointly"
 MEDIAN_BAR_S = 0.150
@@ -30,12 +31,7 @@ REPEATS = 3
 """Of every solve; its median counts."""
 KIB, MS = 1024, 10**12
 """Bytes; femtoseconds."""
-FS_PER_MAC = {
-    "conv2d": 10**12 // 256_000,
-    "pointwise": 10**12 // 256_000,
-    "fully_connected": 10**12 // 256_000,
-    "depthwise": round(10**12 / 91_000),
-}
+WORKS_FS = {Work("macs", DENSE): 10**12 // 256_000, Work("macs", ("depthwise",)): round(10**12 / 91_000)}
 """256 and 91 kMAC/ms, the rates that the AtomNet paper prints for its STM32H7."""
 PAPER = ((256, 1024, 275), (256, 1024, 405), (320, 1024, 367), (512, 2048, 490), (512, 2048, 836), (512, 2048, 1188))
 """The budgets of the AtomNet paper: RAM [KiB], Flash [KiB], latency [ms]."""
@@ -74,8 +70,8 @@ def problems(
     net: str, budgets: Sequence[Limits], domain: dict[str, Any] | None = None, runtime: str = "tensors"
 ) -> list[Problem]:
     """The budgets over one space with ImageNet's classes, for most MACs."""
-    space = make_space(make_domain(net, domain=domain, classes=1000), runtime)
-    return [Problem(space, find_objective("macs"), budget, FS_PER_MAC) for budget in budgets]
+    space = make_space(make_domain(net, domain=domain, classes=1000), runtime, works=tuple(WORKS_FS))
+    return [Problem(space, find_objective("macs"), budget, WORKS_FS) for budget in budgets]
 
 
 def measure(count: int = COUNT, seed: int = SEED) -> list[Line]:

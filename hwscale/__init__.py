@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from hwscale.api import fit as fit
     from hwscale.api import verify as verify
     from hwscale.builder import build as build
+    from hwscale.calibrated import calibrate as calibrate
     from hwscale.closed_form import formula as formula
     from hwscale.errors import ConfigError as ConfigError
     from hwscale.errors import HwscaleError as HwscaleError
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from hwscale.errors import VerificationError as VerificationError
     from hwscale.foreign.cost import cost_module as cost_module
     from hwscale.foreign.cost import cost_tflite as cost_tflite
+    from hwscale.host_platform import calibrate_host as calibrate_host
     from hwscale.platform import Platform as Platform
     from hwscale.platform import load_platform as load_platform
     from hwscale.platform import platforms as platforms
@@ -35,6 +37,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "hwscale.api": ("cost", "families", "fit", "verify"),
     "hwscale.builder": ("build",),
+    "hwscale.calibrated": ("calibrate",),
     "hwscale.closed_form": ("formula",),
     "hwscale.errors": (
         "ConfigError",
@@ -45,6 +48,7 @@ _HOMES = {
         "VerificationError",
     ),
     "hwscale.foreign.cost": ("cost_module", "cost_tflite"),
+    "hwscale.host_platform": ("calibrate_host",),
     "hwscale.platform": ("Platform", "load_platform", "platforms"),
     "hwscale.result": ("Fit",),
 }

@@ -10,25 +10,28 @@ from typing import Any
 from hwscale.advice import warnings_for
 from hwscale.archive import load
 from hwscale.backends import BACKENDS, Progress, check_backend, measured
-from hwscale.budget import Budget, Timing, latency_fs, make_budget, make_timing, parse_limits, usable_bytes
+from hwscale.budget import LATENCY_LIMITS, Budget, make_budget, parse_limits, usable_bytes
 from hwscale.candidate import Candidate
 from hwscale.configuration import Configuration, configure, pinned
 from hwscale.domain import make_domain
 from hwscale.errors import ConfigError, VerificationError, nearest
 from hwscale.formulas import FAMILIES
+from hwscale.formulas.stagewise import stagewise
 from hwscale.ledger import NetworkRecord
 from hwscale.objectives import BAND, Objective, find_objective
 from hwscale.platform import Platform, load_platform
-from hwscale.problem import FEMTO, Problem
-from hwscale.result import Cost, CostReport, Fit
+from hwscale.problem import Problem
+from hwscale.result import Cost, CostReport, Evidence, Fit
 from hwscale.runtimes import DEFAULT as DEFAULT_RUNTIME
 from hwscale.runtimes import find_runtime
 from hwscale.solve import solve
 from hwscale.solve.solution import Solution
 from hwscale.solve.targets import solve_targets
 from hwscale.space import make_space
+from hwscale.timing import Timing, make_timing
 from hwscale.units import parse_bytes, parse_share
 from hwscale.verification import Verification
+from hwscale.work import Work, lasting
 
 SCHEDULES = ("layer",)
 INPUT_BUFFERS = ("counted", "external")
@@ -60,6 +63,8 @@ def fit(
     reserve_ram: float | str = 0,
     reserve_flash: float | str = 0,
     margin: float | str = 0.0,
+    latency_limit: str = "expected",
+    rates: str | None = None,
     progress: Progress | None = None,
 ) -> Fit:
     """The best configuration of a family that fits a platform, with its certificate, verified.
@@ -84,6 +89,9 @@ def fit(
     input_buffer : "external" if the image lies outside the arena.
     reserve_ram, reserve_flash : what the application keeps of the platform's memory [B or "64 KiB"].
     margin : share of the platform's RAM and Flash left free after the reserve: 0.1 or "10%".
+    latency_limit : limits on latency and energy hold for what is "expected", or for the "worst": the upper end of the interval
+        that holds 9 of 10 networks.
+    rates : name of an operator model or rate set of the platform to take latency from, instead of the runtime's.
     progress : called with a line before each slow step of the verification.
 
     Raises
@@ -95,6 +103,7 @@ def fit(
     _choose("verify", verify, BACKENDS)
     _choose("schedule", schedule, SCHEDULES)
     _choose("input_buffer", input_buffer, INPUT_BUFFERS)
+    _choose("latency_limit", latency_limit, LATENCY_LIMITS)
     if two_sided and not targets:
         raise ConfigError("two_sided says how targets may be met, but there are none; give targets or drop it")
     share = parse_share(margin)
@@ -118,29 +127,44 @@ def fit(
     if free and goal.name == "balanced" and goal.c:
         goal = replace(goal, band=BAND)  # who leaves the resolution to us gets one that published networks use
 
-    space = make_space(declared, runtime, input_buffer == "external")
-    timing = make_timing(where, wanted, space.kinds)
+    timing = make_timing(where, wanted, rates)
+    searched, later = timing.fs_per_unit, dict[Work, int]()
+    if not stagewise(FAMILIES[declared.family]):
+        searched, later = lasting(searched)
+    space = make_space(declared, runtime, input_buffer == "external", tuple(searched))
+    timing = timing.covering(space.kinds)
+    if timing.model is None:
+        searched, later = {}, {}
     # a target stands in for the platform's limit of that name
     kept = (reserve["ram"], reserve["flash"], share)
-    budget = make_budget(where, wanted, timing, {**caps, **aims}, *kept, aims)
-    limits_only = Budget({k: v for k, v in budget.limits.items() if k not in aims}, budget.power_w)
-    ceilings = Budget({k: v for k, v in budget.limits.items() if k in aims}, budget.power_w)
 
-    def answered(problem: Problem) -> Solution | None:
-        return (
-            solve_targets(problem, ceilings.metrics(), solver, two_sided=two_sided) if aims else solve(problem, solver)
-        )
+    def asked(timing: Timing) -> tuple[Problem, Solution, Budget, Budget]:
+        """What is asked where latency is known so well, its answer, and the limits and targets in the user's units."""
+        budget = make_budget(where, wanted, timing, {**caps, **aims}, *kept, aims, latency_limit)
+        limits = replace(budget, limits={k: v for k, v in budget.limits.items() if k not in aims})
+        ceilings = replace(budget, limits={k: v for k, v in budget.limits.items() if k in aims})
+        problem = Problem(space, goal, limits.metrics(), searched, later=later)
 
-    problem = Problem(space, goal, limits_only.metrics(), timing.fs_per_mac)
-    solution = answered(problem)
-    if solution is not None and goal.band and not goal.within_band(solution.best.macs, solution.best.resolution):
-        goal = replace(goal, band=0.0)  # nothing that fits lies within the band: then it does not choose either
-        problem = replace(problem, objective=goal)
+        def answered(problem: Problem) -> Solution | None:
+            if aims:
+                return solve_targets(problem, ceilings.metrics(), solver, two_sided=two_sided)
+            return solve(problem, solver)
+
         solution = answered(problem)
-    if solution is None:
-        from hwscale.solve.infeasible import explain
+        if solution is not None and goal.band and not goal.within_band(solution.best.macs, solution.best.resolution):
+            problem = replace(problem, objective=replace(goal, band=0.0))
+            solution = answered(problem)  # nothing that fits lies within the band: then it does not choose either
+        if solution is None:
+            from hwscale.solve.infeasible import explain
 
-        raise explain(Problem(space, goal, budget.metrics(), timing.fs_per_mac), budget)
+            raise explain(Problem(space, problem.objective, budget.metrics(), searched, later=later), budget)
+        return problem, solution, limits, ceilings
+
+    problem, solution, limits_only, ceilings = asked(timing)
+    of_its_make = timing.for_network(solution.best.record().ops)
+    if latency_limit == "worst" and of_its_make is not timing:
+        problem, solution, limits_only, ceilings = asked(of_its_make)
+    timing, goal = of_its_make, problem.objective
     chosen = pinned(declared, solution.best.values)
     record = _priced(solution.best, chosen, runtime, space.external_input)
 
@@ -161,10 +185,17 @@ def fit(
         margin=share,
         certificate=solution.certificate,
         warnings=warnings_for(
-            FAMILIES[declared.family], goal, chosen, solution.best.macs, budget.limits, free, space.size
+            FAMILIES[declared.family],
+            goal,
+            chosen,
+            solution.best.macs,
+            {**limits_only.limits, **ceilings.limits},
+            free,
+            space.size,
         ),
         restriction=RESTRICTION if goal.band else "",
         targets=ceilings.limits,
+        latency_limit=latency_limit,
         problem=problem,
     )
     if verify == "none":
@@ -183,10 +214,11 @@ def cost(
     runtime: str = DEFAULT_RUNTIME,
     platform: str | Path | Platform | None = None,
     input_buffer: str = "counted",
+    rates: str | None = None,
 ) -> CostReport:
     """RAM, Flash, MACs, params of one configuration, op by op; latency and energy on a platform that has rates.
 
-    ``values`` are hyperparameters and options, defaults fill the rest. Raises ConfigError for a network that the reference
+    ``values`` are hyperparameters and options, defaults fill the rest; ``rates`` as in `fit`. Raises ConfigError for a network that the reference
     cannot build, and PlatformError for a bad platform.
     """
     _choose("input_buffer", input_buffer, INPUT_BUFFERS)
@@ -195,7 +227,8 @@ def cost(
     wanted = find_runtime(runtime)
     record = chosen.record(runtime, external)
     where = None if platform is None else load_platform(platform)
-    timing = make_timing(where, wanted, {op.kind for op in record.ops if op.macs})
+    timing = make_timing(where, wanted, rates).covering({op.kind for op in record.ops if op.macs})
+    timing = timing.for_network(record.ops)
     usable = {name: usable_bytes(where, wanted, name) for name in ("ram", "flash")}
     return CostReport(
         chosen,
@@ -207,7 +240,7 @@ def cost(
         evidence=_evidence(wanted.evidence, timing),
         usable={name: size for name, size in usable.items() if size is not None},
         external_input=external,
-        fs_per_mac=timing.fs_per_mac,
+        fs_per_unit=timing.fs_per_unit,
         ram_parts=record.ram_parts,
         least_ram_bytes=record.least_ram_bytes,
     )
@@ -262,19 +295,21 @@ def _priced(best: Candidate, chosen: Configuration, runtime: str, external: bool
 
 def _cost(record: NetworkRecord, timing: Timing) -> Cost:
     totals = (record.ram_bytes, record.flash_bytes, record.macs, record.params)
-    if not timing.fs_per_mac:
+    latency_s = timing.latency_s(record.ops)
+    if latency_s is None:
         return Cost(*totals)
-    latency_s = latency_fs(record, timing.fs_per_mac) / FEMTO
-    return Cost(*totals, latency_s, None if timing.power_w is None else latency_s * timing.power_w)
+    low, high = timing.interval
+    interval_s = (latency_s * low, latency_s * high)
+    if (power_w := timing.power_w) is None:
+        return Cost(*totals, latency_s, None, interval_s)
+    return Cost(*totals, latency_s, latency_s * power_w, interval_s, (interval_s[0] * power_w, interval_s[1] * power_w))
 
 
-def _evidence(memory: Mapping[str, str], timing: Timing) -> dict[str, str]:
-    instead = ", the platform's default set: it has none of this runtime" if timing.stand_in else ""
-    latency = f"estimated: MACs / rates {timing.rate_set!r}{instead}, weakest source: {timing.status}"
-    energy = f"estimated: {1e3 * (timing.power_w or 0):g} mW x latency"
+def _evidence(memory: Mapping[str, str], timing: Timing) -> dict[str, Evidence]:
+    energy = f"estimated: {1e3 * (timing.power_w or 0):g} mW x latency, the same power for every op"
     return {
         **memory,
-        "latency": latency if timing.fs_per_mac else f"none: {timing.no_latency}",
+        "latency": timing.evidence(),
         "energy": energy if timing.power_w is not None else f"none: {timing.no_energy}",
     }
 

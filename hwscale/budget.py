@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from hwscale.errors import ConfigError, PlatformError, nearest
-from hwscale.ledger import NetworkRecord
-from hwscale.platform import Platform, RateSet
-from hwscale.platform_check import STATUSES
-from hwscale.problem import FEMTO, LONGEST_FS
+from hwscale.latency_model import FEMTO
+from hwscale.platform import Platform
+from hwscale.problem import LONGEST_FS
 from hwscale.runtimes.runtime import Runtime
+from hwscale.timing import Timing
 from hwscale.units import (
     format_bytes,
     format_count,
@@ -26,6 +26,10 @@ from hwscale.units import (
 
 LARGEST_COUNT = 2**62
 LIMITS = ("ram", "flash", "macs", "latency", "energy")
+LATENCY_LIMITS = ("expected", "worst")
+"""What a limit on latency or energy holds for: the prediction, or the upper end of its interval."""
+ROUNDING = 1 + 2.0**-50
+"""So that a limit printed to its last digit admits what it was printed for: floats are off by a few 2^-53."""
 _PARSERS: dict[str, Any] = {
     "ram": parse_bytes,
     "flash": parse_bytes,
@@ -36,34 +40,24 @@ _PARSERS: dict[str, Any] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Timing:
-    """Rates of one rate set on one platform [fs per MAC by operator kind] and power [W]; why a number is missing. ``stand_in``: the
-    platform has none of the runtime asked for, and these are its default set."""
-
-    rate_set: str = ""
-    status: str = ""
-    fs_per_mac: Mapping[str, int] = field(default_factory=dict)
-    power_w: float | None = None
-    no_latency: str = "no platform was named"
-    no_energy: str = "no platform was named"
-    stand_in: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Budget:
-    """``limits`` in the user's units by name (bytes, MACs, s, J); `metrics` are the integers that decide feasibility."""
+    """``limits`` in the user's units by name (bytes, MACs, s, J); `metrics` are the integers that decide feasibility.
+
+    Limits on latency and energy hold for ``stretch`` x what is expected: 1, or the upper end of the interval.
+    """
 
     limits: Mapping[str, float]
     power_w: float | None
+    stretch: float = 1.0
 
     def metrics(self) -> dict[str, int]:
         """Integers by `Problem` metric: energy becomes a limit on latency, since energy = power x latency."""
         found: dict[str, int] = {}
         for name, value in self.limits.items():
             if name in ("latency", "energy"):
-                seconds = value if name == "latency" else value / float(self.power_w or math.nan)
+                seconds = (value if name == "latency" else value / float(self.power_w or math.nan)) / self.stretch
                 # at least 1 fs and below saturation, where every sum is still exact
-                limit = max(1, math.floor(min(seconds * FEMTO, LONGEST_FS - 1)))
+                limit = max(1, math.floor(min(seconds * FEMTO * ROUNDING, LONGEST_FS - 1)))
                 found["latency"] = min(found.get("latency", limit), limit)
             else:
                 found[name] = int(min(value, LARGEST_COUNT))
@@ -80,7 +74,8 @@ class Budget:
         """A metric's integer in the unit of the limit that bounds it."""
         if metric != "latency":
             return value
-        return value / FEMTO * (float(self.power_w or math.nan) if self.limiting(metric) == "energy" else 1.0)
+        power_w = float(self.power_w or math.nan) if self.limiting(metric) == "energy" else 1.0
+        return value / FEMTO * self.stretch * power_w
 
     def show(self, metric: str, value: int) -> str:
         """The same as text."""
@@ -93,11 +88,6 @@ class Budget:
         exact = self.quantity(metric, value)
         digit = 10.0 ** (math.floor(math.log10(exact)) - 3)
         return show(self.limiting(metric), math.ceil(exact / digit) * digit)
-
-
-def latency_fs(record: NetworkRecord, fs_per_mac: Mapping[str, int]) -> int:
-    """Sum over the ops of MACs x fs per MAC of their kind [fs]."""
-    return sum(op.macs * fs_per_mac[op.kind] for op in record.ops if op.macs)
 
 
 def show(name: str, value: float) -> str:
@@ -122,32 +112,6 @@ def parse_limits(given: Mapping[str, Any] | None, word: str = "limit") -> dict[s
     return found
 
 
-def make_timing(platform: Platform | None, runtime: Runtime, kinds: Collection[str]) -> Timing:
-    """Rates for these operator kinds: the runtime's own where the platform has them, else its default set."""
-    if platform is None:
-        return Timing()
-    try:
-        rates, stand_in = _rates(platform, runtime)
-        fs = {kind: round(FEMTO / rates.mac_per_s(kind)) for kind in sorted(kinds)}
-        used = [rate.source.status for rate in rates.rates if rate.operator in kinds]
-        weakest = max(used, key=STATUSES.index)
-    except PlatformError as error:
-        return Timing(no_latency=str(error), no_energy=str(error))
-    try:
-        power = platform.power_w()
-    except PlatformError as error:
-        return Timing(rates.runtime, weakest, fs, no_energy=str(error), stand_in=stand_in)
-    return Timing(rates.runtime, weakest, fs, power, stand_in=stand_in)
-
-
-def _rates(platform: Platform, runtime: Runtime) -> tuple[RateSet, bool]:
-    """The rates of a runtime, or in their place the platform's default set (True)."""
-    try:
-        return platform.rates(runtime.rate_set), False
-    except PlatformError:
-        return platform.rates(), True
-
-
 def make_budget(
     platform: Platform | None,
     runtime: Runtime,
@@ -157,11 +121,13 @@ def make_budget(
     reserve_flash: int = 0,
     margin: float = 0.0,
     aims: Collection[str] = (),
+    latency_limit: str = "expected",
 ) -> Budget:
     """The platform's RAM and Flash less runtime, reserve and margin, overridden and completed by ``given``.
 
-    ``aims`` names what in ``given`` is a target. Raises PlatformError if latency or energy is limited but unknown; ConfigError if nothing is limited, or a reserve leaves
-    nothing or meets an explicit limit.
+    ``aims`` names what in ``given`` is a target; ``latency_limit`` what limits on latency and energy hold for. Raises
+    PlatformError if latency or energy is limited but unknown; ConfigError if nothing is limited, or a reserve leaves nothing or
+    meets an explicit limit.
     """
     limits: dict[str, float] = {}
     for name, reserve in (("ram", reserve_ram), ("flash", reserve_flash)):
@@ -195,13 +161,14 @@ def make_budget(
         raise ConfigError(
             f"limit latency of {limits['latency']:g} s is beyond the {LONGEST_FS / FEMTO:.0f} s that are exact"
         )
-    if "latency" in limits and not timing.fs_per_mac:
+    if "latency" in limits and timing.model is None:
         raise PlatformError(f"{'target' if 'latency' in aims else 'limit'} latency cannot be used: {timing.no_latency}")
     if "energy" in limits and timing.power_w is None:
         raise PlatformError(f"{'target' if 'energy' in aims else 'limit'} energy cannot be used: {timing.no_energy}")
     if not limits:
         raise ConfigError("nothing is limited; name a platform or give limits, for example ram=256KiB")
-    return Budget({name: limits[name] for name in LIMITS if name in limits}, timing.power_w)
+    stretch = timing.interval[1] if latency_limit == "worst" else 1.0
+    return Budget({name: limits[name] for name in LIMITS if name in limits}, timing.power_w, stretch)
 
 
 def usable_bytes(platform: Platform | None, runtime: Runtime, name: str) -> int | None:

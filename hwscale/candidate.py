@@ -12,6 +12,7 @@ import numpy as np
 
 from hwscale.chain_space import ChainGroup
 from hwscale.cost_terms import CostArrays, NetworkModel
+from hwscale.ledger import NetworkRecord
 from hwscale.space import Group
 
 _FIRST = ("num_layers", "resolution", "alpha")
@@ -46,6 +47,11 @@ class Candidate(ABC):
     def planned(self) -> Mapping[str, int]:
         """RAM and Flash [B] that the runtime really needs, by name."""
         return _planned(self)
+
+    def record(self) -> NetworkRecord:
+        """The prediction op by op."""
+        model, knobs, height, width = self.priced()
+        return model.record(knobs, height, width)
 
     @property
     @abstractmethod
@@ -175,7 +181,6 @@ class Path(Candidate):
                     break
         if not found:
             return None
-        kinds = dict.fromkeys(kind for _, by_kind in found for kind in by_kind)
         ram, flash, macs, params = (
             np.array([cost[n] for cost, _ in found]) for n in ("ram", "flash", "macs", "params")
         )
@@ -184,7 +189,7 @@ class Path(Candidate):
             flash,
             macs,
             params,
-            {kind: np.array([by_kind.get(kind, 0) for _, by_kind in found]) for kind in kinds},
+            {work: np.array([works[work] for _, works in found]) for work in self.group.model.works},
         )
 
 

@@ -16,17 +16,22 @@ from hwscale.formulas.family import Settings, Structure
 from hwscale.formulas.graph import HOLD, Graph, Op, Tensor
 from hwscale.formulas.stagewise import Link, StagewiseFamily, held_by, maps
 from hwscale.runtimes.runtime import Facts, Memory, Runtime
+from hwscale.work import Work, works_of
 
 State = tuple[int, int, int]
 """What passes from link to link: channels of the map, the depth of the stage that is under way and the channels of a map that is
 held for later (0: none)."""
 
 
+Cost = str | int | Work
+"""What a cost is called: its name, the number of a memory region, or a work."""
+
+
 @dataclass(frozen=True, slots=True)
 class Layer:
     """Every way through one link: from state s, way m leads to state ``heads[s, m]`` (-1: no such way).
 
-    ``macs`` and ``kinds`` (MACs by operator kind) have the shape (roots, states, ways), ``regions`` [B], what each memory region
+    ``macs`` and ``works`` (what latency is made of) have the shape (roots, states, ways), ``regions`` [B], what each memory region
     must hold, (regions, roots, states, ways), ``persistent`` and ``flash`` [B] and ``params`` (states, ways). ``picks[s, m]`` says which of ``values``, hyperparameters by name, way m chooses; ways are in
     the order that breaks ties. ``states`` are those that leave.
     """
@@ -40,14 +45,21 @@ class Layer:
     flash: Ints
     macs: Ints
     params: Ints
-    kinds: Mapping[str, Ints]
+    works: Mapping[Work, Ints]
 
 
 class ChainModel(NetworkModel):
     """One stage-wise family under one setting of its options, in one runtime."""
 
-    def __init__(self, family: StagewiseFamily, settings: Settings, runtime: Runtime, external_input: bool) -> None:
-        super().__init__(settings, runtime, external_input)
+    def __init__(
+        self,
+        family: StagewiseFamily,
+        settings: Settings,
+        runtime: Runtime,
+        external_input: bool,
+        works: tuple[Work, ...] = (),
+    ) -> None:
+        super().__init__(settings, runtime, external_input, works)
         self.family = family
         if reason := family.refuse(settings):
             raise ConfigError(f"{family.name} cannot be built: {reason}")
@@ -100,6 +112,16 @@ class ChainModel(NetworkModel):
         reason = self.runtime.refuse(sample)
         self.refusal = reason or self.refusal
         return reason is not None
+
+    def kinds(self, axes: Mapping[str, Sequence[Any]]) -> frozenset[str]:
+        """Operator kinds with MACs that its networks may run."""
+        found = set()
+        for at, link in enumerate(self.links):
+            for combo in product(*(axes[name] for name in link.structural)):
+                named = tuple(zip(link.structural, combo, strict=True))
+                sample = self._sample(at, named, (8, 8), False, same=False)
+                found |= {op.kind for op in sample.ops if not isinstance(op.macs, int) or op.macs}
+        return frozenset(found)
 
     def pattern(self, axes: Mapping[str, Sequence[Any]], height: int, width: int) -> tuple[Any, ...]:
         """Inputs of one pattern have chains of one structure: which maps are a pixel, and what the runtime makes of windows that
@@ -174,8 +196,8 @@ class ChainModel(NetworkModel):
                 rows[name][:, s] = grid[:, combo, entering.index((c_in, held)), width]
         fixed = {"macs": rows["macs"]} | {name: rows[name][0] for name in ("persistent", "flash", "params")}
         fixed["regions"] = np.stack([rows[region] for region in regions])
-        kinds = {str(name): rows[name] for name in rows if name not in fixed and name not in regions}
-        return Layer(heads, picks, tuple(values), tuple(leaving), **fixed, kinds=kinds)
+        works = {work: rows[work] for work in self.works}
+        return Layer(heads, picks, tuple(values), tuple(leaving), **fixed, works=works)
 
     def _after(self, at: int, channels: int, depth: int, held: int) -> State:
         """What passes on from link ``at``: nothing that no later link needs."""
@@ -202,14 +224,14 @@ class ChainModel(NetworkModel):
         entering: list[tuple[int, int]],
         leaving: list[int],
         place: _Place,
-    ) -> dict[str | int, Ints]:
-        """Costs by name, or by number of the memory region, over (root, combination, channels (in, held), channels out)."""
+    ) -> dict[Cost, Ints]:
+        """Costs over (root, combination, channels (in, held), channels out)."""
         shape = (len(place.entering), len(combos), len(entering), len(leaving))
         row, column = (grid.ravel() for grid in np.indices(shape[2:]))
         c_in, held = np.array(entering, np.int64).reshape(-1, 2).T[:, row]
         c_out = np.array(leaving, np.int64)[column]
-        names = ("persistent", "flash", "macs", "params", *range(len(self.regions)))
-        found: dict[str | int, Ints] = {name: np.zeros(shape, np.int64) for name in names}
+        names: tuple[Cost, ...] = ("persistent", "flash", "macs", "params", *range(len(self.regions)), *self.works)
+        found: dict[Cost, Ints] = {name: np.zeros(shape, np.int64) for name in names}
         for n, combo in enumerate(combos):
             parts: list[tuple[Any, bool]] = [(np.arange(len(c_in)), False)]
             if self.family.may_add(self.settings, at, combo):
@@ -218,14 +240,13 @@ class ChainModel(NetworkModel):
                 if len(cells):
                     costs = self._part(at, combo, (c_in[cells], held[cells], c_out[cells]), same, place)
                     for name, cost in costs.items():
-                        grid = found.setdefault(name, np.zeros(shape, np.int64))
-                        grid[:, n, row[cells], column[cells]] = cost
+                        found[name][:, n, row[cells], column[cells]] = cost
         return found
 
     def _part(
         self, at: int, combo: dict[str, Any], channels: tuple[Ints, Ints, Ints], same: bool, place: _Place
-    ) -> dict[str | int, npt.NDArray[np.int64]]:
-        """Costs by name of one graph, shape (roots, cells) or (cells,); ``channels`` of the maps in, held and out."""
+    ) -> dict[Cost, npt.NDArray[np.int64]]:
+        """Costs of one graph, shape (roots, cells) or (cells,); ``channels`` of the maps in, held and out."""
         g = Graph()
         c_in, c_held, c_out = channels
         x = g.tensor(self.settings.in_channels if at == 0 else c_in, *_sides(place.entering))
@@ -243,16 +264,17 @@ class ChainModel(NetworkModel):
         memory = self.runtime.memory(lowered)
         if self.external_input and at == 0:
             memory = Memory(tuple(region.without(0) for region in memory.regions), memory.persistent)
-        regions: dict[str | int, Any] = {}
+        found: dict[Cost, Any] = {}
+        for work, units in works_of(lowered, self.works).items():
+            found[work] = units
         for number, region in enumerate(memory.regions):
             largest, *others = region.peaks(lowered.tensors)
             for other in others:
                 largest = np.maximum(largest, other)
-            regions[number] = largest
+            found[number] = largest
         persistent, flash = self.runtime.shares(lowered)
-        macs, params, kinds = sums(g)
-        found: dict[str | int, Any] = {"persistent": persistent, "flash": flash, "macs": macs, "params": params}
-        return regions | found | kinds
+        macs, params = sums(g)
+        return found | {"persistent": persistent, "flash": flash, "macs": macs, "params": params}
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from hwscale.formulas import find_family
 from hwscale.formulas.family import Settings
 from hwscale.formulas.stagewise import StagewiseFamily, stagewise
 from hwscale.search_space import SearchSpace
+from hwscale.work import Work
 
 LARGEST_COST = 2**52
 """float64 values are exact and int64 sums far from overflow up to here."""
@@ -95,12 +96,12 @@ class ChainGroup:
             found.append(index)
         return found
 
-    def price(self, root: int, ways: Sequence[int]) -> tuple[dict[str, int], dict[str, int]]:
-        """Cost of a path: ram, flash, macs, params by name, and MACs by operator kind. RAM and Flash are what adds up along it, see
+    def price(self, root: int, ways: Sequence[int]) -> tuple[dict[str, int], dict[Work, int]]:
+        """Cost of a path: ram, flash, macs, params by name, and what its latency is made of. RAM and Flash are what adds up along it, see
         `hwscale.runtimes.runtime.Runtime.shares`."""
         total = {"ram": self.model.base_persistent, "flash": self.model.base_flash, "macs": 0, "params": 0}
         regions = [0] * len(self.model.regions)
-        kinds: dict[str, int] = {}
+        works = dict.fromkeys(self.model.works, 0)
         state = 0
         for layer, way in zip(self.layers, ways, strict=True):
             regions = [
@@ -110,11 +111,11 @@ class ChainGroup:
             total["flash"] += int(layer.flash[state, way])
             total["macs"] += int(layer.macs[root, state, way])
             total["params"] += int(layer.params[state, way])
-            for kind, macs in layer.kinds.items():
-                kinds[kind] = kinds.get(kind, 0) + int(macs[root, state, way])
+            for work, units in layer.works.items():
+                works[work] += int(units[root, state, way])
             state = int(layer.heads[state, way])
         total["ram"] += sum(regions)
-        return total, kinds
+        return total, works
 
 
 def decoded(at: int, radix: Sequence[int]) -> tuple[int, ...]:
@@ -132,10 +133,13 @@ class ChainSpace(SearchSpace[ChainGroup]):
 
     @cached_property
     def kinds(self) -> frozenset[str]:
-        return frozenset(kind for group in self.groups for layer in group.layers for kind in layer.kinds)
+        found: set[str] = set()
+        for group in self.groups:
+            found |= group.model.kinds(group.axes)
+        return frozenset(found)
 
 
-def make_chain_space(domain: Domain, runtime: str, external_input: bool) -> ChainSpace:
+def make_chain_space(domain: Domain, runtime: str, external_input: bool, works: tuple[Work, ...] = ()) -> ChainSpace:
     """Lay out a stage-wise ``domain``; ConfigError if nothing in it can be built."""
     family = find_family(domain.family)
     assert stagewise(family)
@@ -144,7 +148,7 @@ def make_chain_space(domain: Domain, runtime: str, external_input: bool) -> Chai
     for options in _options(family, domain):
         settings = Settings(tuple(options.items()), domain.in_channels, domain.classes)
         try:
-            model = network_model(family.name, settings, runtime, external_input)
+            model = network_model(family.name, settings, runtime, external_input, works)
         except ConfigError as error:
             refused.append(str(error))
             continue

@@ -189,8 +189,8 @@ def _blocks(reading: Reading, graph: Graph, lowered: Graph, terms: CostTerms) ->
     costs = {name: sums(part) for name, part in parts(graph).items()}
     quantities = {
         "flash": (flash, terms.flash_bytes),
-        "macs": ({name: macs for name, (macs, _, _) in costs.items()}, terms.macs),
-        "params": ({name: params for name, (_, params, _) in costs.items()}, terms.params),
+        "macs": ({name: macs for name, (macs, _) in costs.items()}, terms.macs),
+        "params": ({name: params for name, (_, params) in costs.items()}, terms.params),
     }
     blocks: dict[str, tuple[tuple[str, Any], ...]] = {}
     for quantity, (by_block, whole) in quantities.items():

@@ -23,6 +23,7 @@ from hwscale.formulas.stagewise import stagewise
 from hwscale.formulas.tape import Kernel, Tape
 from hwscale.runtimes import find_runtime
 from hwscale.runtimes.runtime import Facts, Runtime
+from hwscale.work import Work, works_of
 
 CHUNK = 8192
 """Candidates per pass: their ~100 live arrays stay in the L2 cache."""
@@ -31,10 +32,17 @@ CHUNK = 8192
 class CostModel(NetworkModel):
     """One family, one setting of everything but width knobs, one runtime; get it from `cost_model`."""
 
-    def __init__(self, family: Family, settings: Settings, runtime: Runtime, external_input: bool) -> None:
-        super().__init__(settings, runtime, external_input)
+    def __init__(
+        self,
+        family: Family,
+        settings: Settings,
+        runtime: Runtime,
+        external_input: bool,
+        works: tuple[Work, ...] = (),
+    ) -> None:
+        super().__init__(settings, runtime, external_input, works)
         self.family = family
-        self._kernels: dict[tuple[Any, ...], tuple[Kernel, tuple[str, ...]]] = {}
+        self._kernels: dict[tuple[Any, ...], Kernel] = {}
 
     def graph(self, knobs: Mapping[str, float], height: int, width: int) -> tuple[Graph, Structure]:
         """The graph of one configuration in Python ints; ConfigError if the reference network cannot be built."""
@@ -101,9 +109,9 @@ class CostModel(NetworkModel):
     ) -> tuple[CostArrays, npt.NDArray[np.bool_]]:
         """Costs if every row has the width structure ``pattern``, and the structure that each row really has."""
         per_row = isinstance(height, np.ndarray)
-        kernel, kinds = self._kernel(pattern, tuple(knobs), maps, height, width)
+        kernel = self._kernel(pattern, tuple(knobs), maps, height, width)
         rows_in_all = len(knobs["alpha"])
-        integers = np.empty((4 + len(kinds), rows_in_all), np.int64)
+        integers = np.empty((4 + len(self.works), rows_in_all), np.int64)
         flags = np.empty((len(pattern), rows_in_all), np.bool_)
         workspace = kernel.workspace(min(rows_in_all, CHUNK))
         for start in range(0, rows_in_all, CHUNK):
@@ -111,13 +119,13 @@ class CostModel(NetworkModel):
             inputs = {name: values[rows] for name, values in knobs.items()}
             inputs["height"] = height[rows] if per_row else height
             kernel.run(inputs, workspace, [*integers[:, rows], *flags[:, rows]])
-        by_kind = dict(zip(kinds, integers[4:], strict=True))
-        return CostArrays(integers[0], integers[1], integers[2], integers[3], by_kind), flags
+        works = dict(zip(self.works, integers[4:], strict=True))
+        return CostArrays(integers[0], integers[1], integers[2], integers[3], works), flags
 
     def _kernel(
         self, pattern: Structure, knobs: tuple[str, ...], maps: tuple[Structure, Facts], height: Any, width: Any
-    ) -> tuple[Kernel, tuple[str, ...]]:
-        """The formula as straight-line numpy code, and the operator kinds in the order of its outputs."""
+    ) -> Kernel:
+        """The formula as straight-line numpy code."""
         per_row = isinstance(height, np.ndarray)
         square = per_row or height == width
         key = (pattern, knobs, maps, None if square else (height, width), per_row)
@@ -132,10 +140,10 @@ class CostModel(NetworkModel):
             lowered = self.lowered(graph, facts)
             ram = self._ram(lowered, tape)
             flash_bytes = self.runtime.flash_bytes(lowered)
-            macs, params, by_kind = sums(graph)
+            macs, params = sums(graph)
+            works = works_of(lowered, self.works).values()
             flags = self.family.width_structure(self.settings, widths)
-            kernel = tape.compile([ram, flash_bytes, macs, params, *by_kind.values(), *flags])
-            self._kernels[key] = kernel, tuple(by_kind)
+            self._kernels[key] = tape.compile([ram, flash_bytes, macs, params, *works, *flags])
         return self._kernels[key]
 
     def _ram(self, lowered: Graph, tape: Tape) -> Any:
@@ -151,19 +159,23 @@ class CostModel(NetworkModel):
 
 
 @lru_cache(maxsize=1024)
-def network_model(family: str, settings: Settings, runtime: str, external_input: bool = False) -> NetworkModel:
+def network_model(
+    family: str, settings: Settings, runtime: str, external_input: bool = False, works: tuple[Work, ...] = ()
+) -> NetworkModel:
     """The model that prices one configuration of any family; ConfigError on unknown names.
 
-    ``external_input``: the image lies outside the arena and is not counted.
+    ``external_input``: the image lies outside the arena and is not counted. ``works``: what to count for latency.
     """
     member, rules = find_family(family), find_runtime(runtime)
     if stagewise(member):
-        return ChainModel(member, settings, rules, external_input)
-    return CostModel(find_lattice_family(family), settings, rules, external_input)
+        return ChainModel(member, settings, rules, external_input, works)
+    return CostModel(find_lattice_family(family), settings, rules, external_input, works)
 
 
-def cost_model(family: str, settings: Settings, runtime: str, external_input: bool = False) -> CostModel:
+def cost_model(
+    family: str, settings: Settings, runtime: str, external_input: bool = False, works: tuple[Work, ...] = ()
+) -> CostModel:
     """The model of a family of global multipliers, which prices a million configurations at once."""
-    model = network_model(family, settings, runtime, external_input)
+    model = network_model(family, settings, runtime, external_input, works)
     assert isinstance(model, CostModel)
     return model

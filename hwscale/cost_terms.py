@@ -15,6 +15,7 @@ from hwscale.formulas.family import Settings, Structure
 from hwscale.formulas.graph import Graph, total
 from hwscale.ledger import NetworkRecord, OpRecord
 from hwscale.runtimes.runtime import Facts, Memory, Runtime, least_ram
+from hwscale.work import Work, op_elements, works_of
 
 Ints = npt.NDArray[np.int64]
 
@@ -24,8 +25,8 @@ class CostTerms:
     """Closed forms of one graph in whatever reading its widths had.
 
     ``regions`` has per memory region its name and one (op, bytes) per executed op: RAM is the sum over regions of the largest
-    of them and of ``persistent``; where a runtime must plan (`Runtime.exact_plan`) that is a lower bound. ``macs_by_kind`` splits
-    ``macs`` by operator kind. Bytes and counts are integers, batch 1, int8.
+    of them and of ``persistent``; where a runtime must plan (`Runtime.exact_plan`) that is a lower bound. ``works`` are what its
+    latency is made of. Bytes and counts are integers, batch 1, int8.
     """
 
     regions: tuple[tuple[str, tuple[tuple[str, Any], ...]], ...]
@@ -33,7 +34,7 @@ class CostTerms:
     flash_bytes: Any
     macs: Any
     params: Any
-    macs_by_kind: dict[str, Any]
+    works: dict[Work, Any]
 
     @property
     def ram_terms(self) -> tuple[tuple[str, Any], ...]:
@@ -54,36 +55,34 @@ class CostArrays:
     flash_bytes: Ints
     macs: Ints
     params: Ints
-    macs_by_kind: dict[str, Ints]
+    works: dict[Work, Ints]
 
     def __getitem__(self, rows: Any) -> CostArrays:
-        kinds = {kind: array[rows] for kind, array in self.macs_by_kind.items()}
-        return CostArrays(self.ram_bytes[rows], self.flash_bytes[rows], self.macs[rows], self.params[rows], kinds)
+        works = {work: array[rows] for work, array in self.works.items()}
+        return CostArrays(self.ram_bytes[rows], self.flash_bytes[rows], self.macs[rows], self.params[rows], works)
 
     @staticmethod
     def joined(parts: list[CostArrays]) -> CostArrays:
-        """One after the other; kinds that a part lacks count zero there."""
-        kinds = dict.fromkeys(kind for part in parts for kind in part.macs_by_kind)
-        none = [np.zeros(len(part.macs), np.int64) for part in parts]
+        """One after the other, all with the same works."""
         return CostArrays(
             np.concatenate([part.ram_bytes for part in parts]),
             np.concatenate([part.flash_bytes for part in parts]),
             np.concatenate([part.macs for part in parts]),
             np.concatenate([part.params for part in parts]),
-            {
-                kind: np.concatenate([p.macs_by_kind.get(kind, zero) for p, zero in zip(parts, none, strict=True)])
-                for kind in kinds
-            },
+            {work: np.concatenate([part.works[work] for part in parts]) for work in parts[0].works},
         )
 
 
 class NetworkModel(ABC):
-    """Prices graphs of one family under one setting of its options, in one runtime."""
+    """Prices graphs of one family under one setting of its options, in one runtime; ``works`` are what to count for latency."""
 
-    def __init__(self, settings: Settings, runtime: Runtime, external_input: bool) -> None:
+    def __init__(
+        self, settings: Settings, runtime: Runtime, external_input: bool, works: tuple[Work, ...] = ()
+    ) -> None:
         self.settings = settings
         self.runtime = runtime
         self.external_input = external_input
+        self.works = works
 
     @abstractmethod
     def graph(self, knobs: Mapping[str, Any], height: int, width: int) -> tuple[Graph, Structure]:
@@ -106,7 +105,8 @@ class NetworkModel(ABC):
         sizes = [tensor.size for tensor in lowered.tensors]
         memory = self.memory(lowered)
         regions = tuple((region.name, region.terms(sizes)) for region in memory.regions)
-        return CostTerms(regions, memory.persistent, self.runtime.flash_bytes(lowered), *sums(graph))
+        flash_bytes = self.runtime.flash_bytes(lowered)
+        return CostTerms(regions, memory.persistent, flash_bytes, *sums(graph), works_of(lowered, self.works))
 
     def one(self, knobs: Mapping[str, float], height: int, width: int) -> CostTerms:
         """Exact cost of one configuration; ConfigError if the reference network or the runtime cannot have it."""
@@ -134,6 +134,7 @@ class NetworkModel(ABC):
                 int(size),
                 int(op.bias),
                 int(self.runtime.shares(Graph(lowered.tensors, [op]))[1]),
+                int(op_elements(lowered, op.inputs, op.output)),
             )
             for op, (_, size) in zip(lowered.ops, live, strict=True)
         )
@@ -149,12 +150,7 @@ class NetworkModel(ABC):
         )
 
 
-def sums(graph: Graph) -> tuple[Any, Any, dict[str, Any]]:
-    """macs, params, macs_by_kind of a graph, the same in every runtime."""
-    kinds: dict[str, list[Any]] = {}
-    for op in graph.ops:
-        if not (isinstance(op.macs, int) and op.macs == 0):
-            kinds.setdefault(op.kind, []).append(op.macs)
-    by_kind = {kind: total(macs) for kind, macs in kinds.items()}
+def sums(graph: Graph) -> tuple[Any, Any]:
+    """macs and params of a graph, the same in every runtime."""
     params = total([graph.weights(), 2 * graph.biases(trained=2), graph.biases(trained=1), graph.idle_params])
-    return total(list(by_kind.values())), params, by_kind
+    return total([op.macs for op in graph.ops]), params

@@ -12,12 +12,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hwscale.budget import latency_fs
 from hwscale.configuration import Configuration, configure
 from hwscale.formulas import find_family
 from hwscale.formulas.family import Hyperparameter
+from hwscale.latency_model import FEMTO
 from hwscale.ledger import NetworkRecord
-from hwscale.problem import FEMTO
+from hwscale.work import Work, latency_fs
 
 QUANTITIES = ("ram", "flash")
 WIDEST = 2048
@@ -53,16 +53,16 @@ class Bottleneck:
 
 
 def bottlenecks(
-    configuration: Configuration, runtime: str, external_input: bool, fs_per_mac: Mapping[str, int]
+    configuration: Configuration, runtime: str, external_input: bool, fs_per_unit: Mapping[Work, int]
 ) -> tuple[Bottleneck, ...]:
-    """The RAM-bound and the Flash-bound stage of a network; ``fs_per_mac`` by operator kind, empty where unknown."""
+    """The RAM-bound and the Flash-bound stage of a network; ``fs_per_unit`` of each work, empty where unknown."""
     record = configuration.record(runtime, external_input)
     found = []
     for quantity in QUANTITIES:
         stage, size = _bound(record, quantity)
         block = configuration.values.get(_named("block", stage) or "", "")
         exchanges = sorted(
-            _exchanges(configuration, record, stage, quantity, runtime, external_input, fs_per_mac),
+            _exchanges(configuration, record, stage, quantity, runtime, external_input, fs_per_unit),
             key=lambda exchange: (exchange.change[quantity], exchange.change.get("latency", 0), exchange.block),
         )
         found.append(Bottleneck(quantity, stage, size, _total(record, quantity), block, tuple(exchanges)))
@@ -99,7 +99,7 @@ def _exchanges(
     quantity: str,
     runtime: str,
     external_input: bool,
-    fs_per_mac: Mapping[str, int],
+    fs_per_unit: Mapping[Work, int],
 ) -> Iterator[Exchange]:
     hypers = {h.name: h for h in find_family(configuration.family).hyperparameters}
     block = hypers.get(_named("block", stage) or "")
@@ -124,8 +124,8 @@ def _exchanges(
                 "flash": other.flash_bytes - record.flash_bytes,
                 "macs": other.macs - record.macs,
             }
-            if fs_per_mac:
-                change["latency"] = (latency_fs(other, fs_per_mac) - latency_fs(record, fs_per_mac)) / FEMTO
+            if fs_per_unit:
+                change["latency"] = (latency_fs(other.ops, fs_per_unit) - latency_fs(record.ops, fs_per_unit)) / FEMTO
             yield Exchange(str(kind), changed, change, change[quantity] < 0 and not grows)
 
 

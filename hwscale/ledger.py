@@ -12,7 +12,8 @@ class OpRecord:
     ``kind`` is one of conv2d, pointwise, depthwise, grouped, fully_connected, max_pool, average_pool, pad, add, mul.
     ``macs`` multiply-accumulates (bias, BN and element-wise arithmetic not counted); ``weights`` elements after BN
     folding; ``live_bytes`` bytes of activations alive while it runs; ``biases`` int32 biases once deployed; ``flash_bytes`` what
-    weights and biases take, where the side that fills the record has a rule for it.
+    weights and biases take, where the side that fills the record has a rule for it; ``elements`` of the maps that it reads
+    and writes, where that side counts them.
     """
 
     name: str
@@ -22,11 +23,31 @@ class OpRecord:
     live_bytes: int
     biases: int = 0
     flash_bytes: int = 0
+    elements: int = 0
 
     @property
     def macc(self) -> int:
         """MACs in X-CUBE-AI's convention: one more per output channel, for the bias (AtomNet, Table 1)."""
         return self.macs + self.biases if self.macs else 0
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class OpShape:
+    """What decides the work of one op on its own: ``kind`` as in `OpRecord`, maps of (channels, height, width), batch 1.
+
+    A window of ``kernel`` x ``kernel`` moves by ``stride``; the zeros around its input are as many as give the output. A
+    fully_connected reads and writes maps of one pixel.
+    """
+
+    kind: str
+    in_channels: int
+    in_height: int
+    in_width: int
+    out_channels: int
+    out_height: int
+    out_width: int
+    kernel: int = 1
+    stride: int = 1
 
 
 @dataclass(frozen=True, slots=True)

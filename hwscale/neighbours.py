@@ -33,7 +33,12 @@ def neighbours(problem: Problem, resolution: int) -> tuple[Neighbour, ...]:
     for side in sides[max(0, at - 1) : at] + sides[at + 1 : at + 2]:
         axes = tuple((name, (side,) if name == "resolution" else values) for name, values in domain.axes)
         try:
-            space = make_space(replace(domain, axes=axes), problem.space.runtime, problem.space.external_input)
+            space = make_space(
+                replace(domain, axes=axes),
+                problem.space.runtime,
+                problem.space.external_input,
+                tuple(problem.fs_per_unit),
+            )
         except ConfigError:
             continue
         solution = solve(replace(problem, space=space))

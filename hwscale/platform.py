@@ -19,6 +19,7 @@ from hwscale.platform_check import STATUSES, TOP, Document, Place, Severity, exa
 from hwscale.platform_schema import template
 
 _LARGEST_FILE = 1024**2
+_LATENCY_SUFFIX = ".latency.toml"
 _MULTILINE = re.compile(r'""".*?"""|\'\'\'.*?\'\'\'', re.DOTALL)
 _HEADER = re.compile(r"\s*(\[\[?)\s*([\w-]+)\s*\]")
 _KEY = re.compile(r'\s*([\w."-]+)\s*=')
@@ -76,11 +77,16 @@ class RuntimeOverhead:
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """Multiply-accumulates per second of one operator, int8, batch 1; None where the runtime cannot run it."""
+    """Multiply-accumulates per second of one operator, int8, batch 1; None where the runtime cannot run it.
+
+    ``mac_per_mj`` [MAC/mJ] and ``efficiency_pct`` [% of conv2d] are as the source prints them, None where it does not.
+    """
 
     operator: str
     runtime: str
     mac_per_s: int | None
+    mac_per_mj: int | None
+    efficiency_pct: int | None
     source: Source
 
 
@@ -228,7 +234,8 @@ class Finding:
 
 def platforms() -> tuple[str, ...]:
     """Names of the built-in platforms, sorted; no file is opened."""
-    return tuple(sorted(file.stem for file in _descriptors().glob("*.toml")))
+    files = descriptors().glob("*.toml")
+    return tuple(sorted(file.stem for file in files if not file.name.endswith(_LATENCY_SUFFIX)))
 
 
 def load_platform(name_or_path: str | Path | Platform) -> Platform:
@@ -277,6 +284,8 @@ def new_platform(name: str, path: str | Path) -> Path:
     file = Path(path)
     if problem := judge(name, TOP["name"].kind, "the name of a platform")[0]:
         raise PlatformError(problem)
+    if file.name.endswith(_LATENCY_SUFFIX):
+        raise PlatformError(f"{file}: {_LATENCY_SUFFIX} is how a latency file ends; write to {_described(file)}")
     if file.suffix != ".toml":
         raise PlatformError(f"{file}: a descriptor is a .toml file; write to {file.name or name}.toml for example")
     try:
@@ -287,7 +296,8 @@ def new_platform(name: str, path: str | Path) -> Path:
     return file
 
 
-def _descriptors() -> Path:
+def descriptors() -> Path:
+    """The folder of the built-in platforms."""
     installed = Path(__file__).with_name("platforms")
     return installed if installed.is_dir() else Path(__file__).parents[1] / "platforms"
 
@@ -296,15 +306,23 @@ def _locate(name_or_path: str | Path) -> Path:
     text = str(name_or_path)
     if isinstance(name_or_path, Path) or text.endswith(".toml") or "/" in text or os.sep in text:
         return Path(name_or_path)
-    file = _descriptors() / f"{text.lower()}.toml"
+    file = descriptors() / f"{text.lower()}.toml"
     if not file.is_file():
         remedy = nearest(text, platforms())
         raise PlatformError(f"no platform is called {text!r}; {remedy}, or a path such as ./board.toml")
     return file
 
 
+def _described(file: Path) -> str:
+    """Name of the descriptor beside a latency file."""
+    return file.name.removesuffix(_LATENCY_SUFFIX) + ".toml"
+
+
 def _inspect(file: Path) -> tuple[Document, list[Finding]]:
     """The usable part of a descriptor and everything wrong with it, in file order; nothing is raised."""
+    if file.name.endswith(_LATENCY_SUFFIX):
+        message = f"is a latency file, which belongs to the platform in {_described(file)}; give that one"
+        return {}, [Finding("error", str(file), message)]
     try:
         text = _read(file)
     except (OSError, ValueError) as error:

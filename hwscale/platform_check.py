@@ -32,7 +32,12 @@ Severity: TypeAlias = Literal["error", "warning"]
 Fault: TypeAlias = tuple[Severity, Place, str]
 
 _LARGEST = 2**63 - 1
-_LEAST = (("hz", 1_000_000, "MHz"), ("size_bytes", 1024, "KiB"), ("mac_per_s", 10_000, "millions"))
+_LEAST = (
+    ("hz", 1_000_000, "MHz"),
+    ("size_bytes", 1024, "KiB"),
+    ("mac_per_s", 10_000, "millions"),
+    ("mac_per_mj", 1000, "millions"),
+)
 _SIZE_TEXT = r"^\s*\+?([0-9][0-9_]*\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*([Bb]|[KkMmGg][Ii][Bb])?\s*$"
 
 
@@ -159,6 +164,8 @@ TABLES: Mapping[str, Table] = {
             "operator": Key(_one_of(OPERATORS), "which operator"),
             "runtime": Key(TEXT, "whose kernels, with their version"),
             "mac_per_s": Key(COUNT, "multiply-accumulates per second", required=False),
+            "mac_per_mj": Key(COUNT, "multiply-accumulates per millijoule, as the source prints it", required=False),
+            "efficiency_pct": Key(COUNT, "efficiency in whole % of conv2d, as the source prints it", required=False),
             "supported": Key(FLAG, "false, instead of mac_per_s, where the runtime cannot run it", required=False),
             **_SOURCED,
         },
@@ -331,6 +338,12 @@ def _rates(clean: Document) -> Iterator[Fault]:
         if ("mac_per_s" in row) == (row.get("supported", True) is not True):
             message = f"[[throughput]] {row.get('operator')} needs either mac_per_s or supported = false; write one"
             yield "error", ("throughput", number), message
+        for key in ("mac_per_mj", "efficiency_pct"):
+            if key in row and "mac_per_s" not in row:
+                message = (
+                    f"[[throughput]] {row.get('operator')} has {key} and no mac_per_s; add that or leave {key} out"
+                )
+                yield "error", ("throughput", number, key), message
     names = {row["runtime"] for row in rows if row.get("runtime")}
     chosen = clean.get("default_rates")
     if chosen is None:

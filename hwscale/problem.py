@@ -15,12 +15,10 @@ from hwscale.chain_space import ChainGroup, ChainSpace
 from hwscale.cost_terms import CostArrays
 from hwscale.objectives import Objective
 from hwscale.space import Group, Space
-
-FEMTO = 10**15
-"""Latency is summed in whole femtoseconds, so that a limit on it is decided on integers too."""
+from hwscale.work import Work, latency_fs
 
 LONGEST_FS = 2**60
-"""Latencies are exact up to here, 1152 s per operator kind."""
+"""Latencies are exact up to here, 1152 s per work."""
 
 PLANNED = ("ram", "flash")
 """Metrics that a search may only bound, see `hwscale.runtimes.runtime.Runtime.exact_plan`."""
@@ -28,11 +26,11 @@ PLANNED = ("ram", "flash")
 Ints = npt.NDArray[np.int64]
 
 
-def saturated_fs(macs: Ints, fs_per_mac: int) -> Ints:
-    """Latency of one operator kind [fs], at most `LONGEST_FS`: no sum over the handful of kinds can wrap, and every limit, which
+def saturated_fs(units: Ints, fs_per_unit: int) -> Ints:
+    """Latency of one work [fs], at most `LONGEST_FS`: no sum over the handful of works can wrap, and every limit, which
     lies below, is broken."""
     return np.where(
-        macs > LONGEST_FS // fs_per_mac, LONGEST_FS, np.minimum(macs, LONGEST_FS // fs_per_mac) * fs_per_mac
+        units > LONGEST_FS // fs_per_unit, LONGEST_FS, np.minimum(units, LONGEST_FS // fs_per_unit) * fs_per_unit
     )
 
 
@@ -44,14 +42,16 @@ class Problem:
     """Maximise ``objective`` over ``space`` subject to cost <= limits (and >= floors).
 
     ``limits`` and ``floors`` by metric: "ram" and "flash" [B], "macs" and "params" [1], "latency" [fs].
-    ``fs_per_mac`` gives femtoseconds per MAC and operator kind; empty where no latency is asked or known.
+    ``fs_per_unit`` gives femtoseconds per unit of each work that the space counts; empty where no latency is known.
+    ``later`` are more of them, which only what a search finds is priced with: see `hwscale.work.lasting`.
     """
 
     space: Space | ChainSpace
     objective: Objective
     limits: Mapping[str, int]
-    fs_per_mac: Mapping[str, int] = field(default_factory=dict)
+    fs_per_unit: Mapping[Work, int] = field(default_factory=dict)
     floors: Mapping[str, int] = field(default_factory=dict)
+    later: Mapping[Work, int] = field(default_factory=dict)
 
     @property
     def lattice(self) -> Space:
@@ -78,15 +78,14 @@ class Problem:
         return {"ram": costs.ram_bytes, "flash": costs.flash_bytes, "macs": costs.macs, "params": costs.params}[name]
 
     def latency_fs(self, costs: CostArrays) -> Ints:
-        """Sum over operator kinds of MACs x fs per MAC [fs]; zeros without rates."""
-        return self.kinds_fs(costs.macs_by_kind, costs.macs.shape)
+        """Sum over works of units x fs per unit [fs]; zeros without rates."""
+        return self.works_fs(costs.works, costs.macs.shape)
 
-    def kinds_fs(self, macs_by_kind: Mapping[str, Ints], shape: tuple[int, ...]) -> Ints:
-        """The same of MACs by operator kind, arrays of any one ``shape``."""
+    def works_fs(self, works: Mapping[Work, Ints], shape: tuple[int, ...]) -> Ints:
+        """The same of works, arrays of any one ``shape``."""
         total = np.zeros(shape, np.int64)
-        if self.fs_per_mac:
-            for kind, macs in macs_by_kind.items():
-                total += saturated_fs(macs, self.fs_per_mac[kind])
+        for work, fs in self.fs_per_unit.items():
+            total += saturated_fs(works[work], fs)
         return total
 
     def within_limits(self, costs: CostArrays) -> npt.NDArray[np.bool_]:
@@ -98,10 +97,13 @@ class Problem:
 
     def fits(self, candidate: Candidate) -> bool:
         """Does what the runtime really plans keep every limit? To be asked of what `within_limits` let pass."""
-        return all(self.needed(candidate, name) <= limit for name, limit in self.limits.items() if name in PLANNED)
+        bounded = (*PLANNED, "latency") if self.later else PLANNED
+        return all(self.needed(candidate, name) <= limit for name, limit in self.limits.items() if name in bounded)
 
     def needed(self, candidate: Candidate, name: str) -> int:
         """One metric of a candidate as the runtime really plans it."""
+        if name == "latency" and self.later:
+            return candidate.latency_fs + latency_fs(candidate.record().ops, self.later)
         return candidate.planned()[name] if name in PLANNED and self.space.runtime_plans else candidate.metric(name)
 
     def above_floors(self, costs: CostArrays) -> npt.NDArray[np.bool_]:
@@ -195,8 +197,8 @@ def candidates(
 
 def path(problem: Problem, group: ChainGroup, root: int, ways: tuple[int, ...]) -> Path:
     """A path as a candidate, priced on Python ints."""
-    cost, kinds = group.price(root, ways)
-    latency = sum(macs * problem.fs_per_mac[kind] for kind, macs in kinds.items()) if problem.fs_per_mac else 0
+    cost, works = group.price(root, ways)
+    latency = sum(works[work] * fs for work, fs in problem.fs_per_unit.items())
     return Path(
         cost["ram"], cost["flash"], cost["macs"], cost["params"], min(latency, LONGEST_FS), group, root, tuple(ways)
     )

@@ -13,7 +13,9 @@ from hwscale.configuration import Configuration, LiveTensor
 from hwscale.ledger import OpRecord
 from hwscale.problem import Problem
 from hwscale.solve.solution import Certificate
+from hwscale.timing import LatencyEvidence
 from hwscale.verification import NOT_VERIFIED, Verification
+from hwscale.work import Work
 
 if TYPE_CHECKING:
     from torch import nn
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     from hwscale.lowering_tax import Tax
     from hwscale.neighbours import Neighbour
 
+Evidence = str | LatencyEvidence
+"""How a number is known."""
+
 FIT_SCHEMA = "hwscale.fit/1"
 COST_SCHEMA = "hwscale.cost/1"
 
@@ -29,7 +34,7 @@ COST_SCHEMA = "hwscale.cost/1"
 @dataclass(frozen=True, slots=True)
 class Cost:
     """Exact integers: ``ram_bytes`` peak [B], ``flash_bytes`` [B], ``macs``, ``params``; estimates or None: ``latency_s`` [s],
-    ``energy_j`` [J]."""
+    ``energy_j`` [J] and the intervals that hold them in 9 of 10 cases; that of energy is latency's, as power is one number."""
 
     ram_bytes: int
     flash_bytes: int
@@ -37,9 +42,14 @@ class Cost:
     params: int
     latency_s: float | None = None
     energy_j: float | None = None
+    latency_interval_s: tuple[float, float] | None = None
+    energy_interval_j: tuple[float, float] | None = None
 
-    def quantity(self, limit: str) -> float | None:
-        """The cost that a limit bounds."""
+    def quantity(self, limit: str, latency_limit: str = "expected") -> float | None:
+        """The cost that a limit bounds: of latency and energy the upper end where the limit is on the "worst"."""
+        interval = {"latency": self.latency_interval_s, "energy": self.energy_interval_j}.get(limit)
+        if latency_limit == "worst" and interval:
+            return interval[1]
         return {
             "ram": self.ram_bytes,
             "flash": self.flash_bytes,
@@ -62,10 +72,10 @@ class CostReport:
     ops: tuple[OpRecord, ...]
     peak_op: str
     live: tuple[LiveTensor, ...]
-    evidence: Mapping[str, str]
+    evidence: Mapping[str, Evidence]
     usable: Mapping[str, int]
     external_input: bool = False
-    fs_per_mac: Mapping[str, int] = field(default_factory=dict)
+    fs_per_unit: Mapping[Work, int] = field(default_factory=dict)
     ram_parts: tuple[tuple[str, int], ...] = ()
     least_ram_bytes: int | None = None
 
@@ -73,7 +83,7 @@ class CostReport:
         """The RAM-bound and the Flash-bound stage, and the block exchanges that the numbers favour there."""
         from hwscale.exchange import bottlenecks
 
-        return bottlenecks(self.configuration, self.runtime, self.external_input, self.fs_per_mac)
+        return bottlenecks(self.configuration, self.runtime, self.external_input, self.fs_per_unit)
 
     @property
     def macc(self) -> int:
@@ -100,7 +110,7 @@ class CostReport:
             "ram_parts": dict(self.ram_parts),
             "least_ram_bytes": self.least_ram_bytes,
             "macc": self.macc,
-            "evidence": dict(self.evidence),
+            "evidence": _evidence(self.evidence),
             "usable": dict(self.usable),
             "peak_op": self.peak_op,
             "live": [asdict(tensor) for tensor in self.live],
@@ -115,7 +125,8 @@ class Fit:
     ``limits`` and ``slack`` (limit - cost) by name, in bytes, MACs, s, J; ``binding`` names the limits that the next wider
     network at this resolution would break; ``targets`` and ``distance`` (cost / target - 1) in hardware-aware scaling.
     ``ram_parts`` says what the RAM is for [B], ``least_ram_bytes`` is its lower end where
-    the runtime only bounds it. ``restriction`` is what narrowed the domain beyond its declaration. ``evidence`` says of each quantity: exact, bounded or estimated (with its source).
+    the runtime only bounds it. ``restriction`` is what narrowed the domain beyond its declaration. ``evidence`` says of each quantity: exact, bounded or estimated (with its source). ``latency_limit``: limits on
+    latency and energy hold for what is "expected", or for the "worst", the upper end of the interval.
     """
 
     configuration: Configuration
@@ -125,7 +136,7 @@ class Fit:
     objective: str
     external_input: bool
     cost: Cost
-    evidence: Mapping[str, str]
+    evidence: Mapping[str, Evidence]
     limits: Mapping[str, float]
     binding: tuple[str, ...]
     reserve: Mapping[str, int]
@@ -137,6 +148,7 @@ class Fit:
     targets: Mapping[str, float] = field(default_factory=dict)
     ram_parts: tuple[tuple[str, int], ...] = ()
     least_ram_bytes: int | None = None
+    latency_limit: str = "expected"
     verification: Verification = NOT_VERIFIED
 
     @cached_property
@@ -180,7 +192,7 @@ class Fit:
         """The RAM-bound and the Flash-bound stage, and the block exchanges that the numbers favour there."""
         from hwscale.exchange import bottlenecks
 
-        return bottlenecks(self.configuration, self.runtime, self.external_input, self.problem.fs_per_mac)
+        return bottlenecks(self.configuration, self.runtime, self.external_input, self.problem.fs_per_unit)
 
     @property
     def excluded(self) -> tuple[str, ...]:
@@ -199,12 +211,18 @@ class Fit:
     @property
     def slack(self) -> dict[str, float]:
         """What is left of each limit, in its unit."""
-        return {name: limit - float(self.cost.quantity(name) or 0) for name, limit in self.limits.items()}
+        return {
+            name: limit - float(self.cost.quantity(name, self.latency_limit) or 0)
+            for name, limit in self.limits.items()
+        }
 
     @property
     def distance(self) -> dict[str, float]:
         """How far the answer lies from each target: cost / target - 1."""
-        return {name: float(self.cost.quantity(name) or 0) / target - 1 for name, target in self.targets.items()}
+        return {
+            name: float(self.cost.quantity(name, self.latency_limit) or 0) / target - 1
+            for name, target in self.targets.items()
+        }
 
     def build(self) -> nn.Module:
         """The network as a torch module with fresh weights."""
@@ -239,8 +257,9 @@ class Fit:
             "cost": asdict(self.cost),
             "ram_parts": dict(self.ram_parts),
             "least_ram_bytes": self.least_ram_bytes,
-            "evidence": dict(self.evidence),
+            "evidence": _evidence(self.evidence),
             "limits": {name: int(value) if name in whole else value for name, value in self.limits.items()},
+            "latency_limit": self.latency_limit,
             "slack": {name: int(value) if name in whole else value for name, value in self.slack.items()},
             "binding": list(self.binding),
             "reserve": dict(self.reserve),
@@ -255,6 +274,10 @@ class Fit:
             "warnings": list(self.warnings),
             "verification": self.verification.to_dict(),
         }
+
+
+def _evidence(evidence: Mapping[str, Evidence]) -> dict[str, Any]:
+    return {name: found if isinstance(found, str) else found.to_dict() for name, found in evidence.items()}
 
 
 def described(configuration: Configuration) -> dict[str, Any]:

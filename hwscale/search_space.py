@@ -46,7 +46,7 @@ class SearchSpace(ABC, Generic[G]):
     @property
     @abstractmethod
     def kinds(self) -> frozenset[str]:
-        """Operator kinds that its networks run."""
+        """Operator kinds with MACs that its networks run."""
 
     @property
     def digest(self) -> str:

@@ -23,11 +23,12 @@ from hwscale.cost_terms import CostArrays
 from hwscale.domain import Domain, Interval
 from hwscale.errors import ConfigError
 from hwscale.formulas import find_family, find_lattice_family
-from hwscale.formulas.family import Family, Settings, Structure
+from hwscale.formulas.family import Family, Hyperparameter, Settings, Structure
 from hwscale.formulas.rounding import breakpoints, shortest_decimal
 from hwscale.formulas.stagewise import StagewiseFamily, stagewise
 from hwscale.runtimes.runtime import Facts
 from hwscale.search_space import SearchSpace
+from hwscale.work import Work
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -67,12 +68,16 @@ class Group:
         self.counts = np.array([len(root.alphas) for root in roots], np.int64)
         self.starts = np.concatenate([[0], np.cumsum(self.counts)[:-1]])
         self.alphas = np.concatenate([root.alphas for root in roots])
-        knobs = [h.name for h in model.family.hyperparameters if h.axis == "branch" and h.knob]
-        self._knobs = {name: np.array([float(root.branch[name]) for root in roots]) for name in knobs}
+        self._knobs = {h.name: np.array([float(root.branch[h.name]) for root in roots]) for h in self.branch_knobs}
         self._heights = np.array([root.height for root in roots], np.int64)
         self._one_size = len({(root.height, root.width) for root in roots}) == 1
         self.resolutions = np.sqrt(np.array([float(root.height * root.width) for root in roots]))
         self.box_shape = tuple(len(values) for values in self.boxes.values())
+
+    @property
+    def branch_knobs(self) -> list[Hyperparameter]:
+        """Hyperparameters that a root pins and that decide widths."""
+        return [h for h in self.model.family.hyperparameters if h.axis == "branch" and h.knob]
 
     @property
     def size(self) -> int:
@@ -117,22 +122,29 @@ class Space(SearchSpace[Group]):
 
     @cached_property
     def kinds(self) -> frozenset[str]:
-        first = np.zeros(1, np.int64)
-        corners = [group.costs(first, first, tuple(first for _ in group.box_shape)) for group in self.groups]
-        return frozenset(kind for corner in corners for kind in corner.macs_by_kind)
+        found: set[str] = set()
+        for group in self.groups:
+            root = group.roots[0]
+            knobs = {h.name: float(root.branch[h.name]) for h in group.branch_knobs} | {"alpha": float(root.alphas[0])}
+            knobs |= {name: float(values[0]) for name, values in group.boxes.items()}
+            graph, _ = group.model.graph(knobs, root.height, root.width)
+            found |= {op.kind for op in graph.ops if op.macs}
+        return frozenset(found)
 
 
 @lru_cache(maxsize=64)
-def make_space(domain: Domain, runtime: str, external_input: bool = False) -> Space | ChainSpace:
-    """Lay out ``domain`` for ``runtime``, the image in the arena or outside it; ConfigError if the reference network can build
-    nothing in it."""
+def make_space(
+    domain: Domain, runtime: str, external_input: bool = False, works: tuple[Work, ...] = ()
+) -> Space | ChainSpace:
+    """Lay out ``domain`` for ``runtime``, the image in the arena or outside it, counting ``works`` for latency; ConfigError if the
+    reference network can build nothing in it."""
     if stagewise(find_family(domain.family)):
-        return make_chain_space(domain, runtime, external_input)
-    return lattice_space(domain, runtime, external_input)
+        return make_chain_space(domain, runtime, external_input, works)
+    return lattice_space(domain, runtime, external_input, works)
 
 
 @lru_cache(maxsize=64)
-def lattice_space(domain: Domain, runtime: str, external_input: bool = False) -> Space:
+def lattice_space(domain: Domain, runtime: str, external_input: bool = False, works: tuple[Work, ...] = ()) -> Space:
     """`make_space` for a family of global multipliers."""
     family = find_lattice_family(domain.family)
     boxes = _boxes(family, domain)
@@ -153,7 +165,7 @@ def lattice_space(domain: Domain, runtime: str, external_input: bool = False) ->
             refused.append(f"{_describe(branch, height, width)}: {reason}")
             continue
         map_structure = family.map_structure(settings, height, width)
-        model = cost_model(family.name, settings, runtime, external_input)
+        model = cost_model(family.name, settings, runtime, external_input, works)
         lowest = {name: float(values[0]) for name, values in boxes.items()}
         for structure, starts, ends in runs:
             size = (settings, height, width, () if model.runtime.maps_decide else structure)
@@ -177,7 +189,7 @@ def lattice_space(domain: Domain, runtime: str, external_input: bool = False) ->
 
 def _check_range(group: Group) -> None:
     """ConfigError if the largest candidate, priced in Python ints, would not fit the int64 of the search."""
-    names = [h.name for h in group.model.family.hyperparameters if h.axis == "branch" and h.knob]
+    names = [h.name for h in group.branch_knobs]
     ends = {
         name: {min(r.branch[name] for r in group.roots), max(r.branch[name] for r in group.roots)} for name in names
     }

@@ -6,7 +6,7 @@ import random
 from typing import Any
 
 import numpy as np
-from problems import RATES_FS
+from problems import RATES_FS, WORKS
 
 from hwscale.candidate import Path
 from hwscale.chain_space import ChainGroup, ChainSpace
@@ -17,7 +17,7 @@ from hwscale.space import make_space
 
 
 def space_of(net: str, fix: dict[str, Any], domain: dict[str, Any], external: bool = False) -> ChainSpace:
-    space = make_space(make_domain(net, fix, domain), "tflm", external)
+    space = make_space(make_domain(net, fix, domain), "tflm", external, WORKS)
     assert isinstance(space, ChainSpace)
     return space
 

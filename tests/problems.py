@@ -9,6 +9,7 @@ from hwscale.domain import make_domain
 from hwscale.objectives import BAND, balanced, find_objective
 from hwscale.problem import Problem
 from hwscale.space import make_space
+from hwscale.work import KERNELS, Work, per_mac
 
 KIB = 1024
 PHINET = {
@@ -18,17 +19,23 @@ PHINET = {
     "num_layers": [7, 8],
     "resolution": [64, 96, 128],
 }
-RATES_FS = {"conv2d": 2_500, "pointwise": 2_900, "depthwise": 10_900, "fully_connected": 4_000}
+RATES_FS = {
+    **per_mac({"conv2d": 2_500_000, "pointwise": 2_900_000, "depthwise": 10_900_000, "fully_connected": 4_000_000}),
+    Work("elements", KERNELS): 21_000_000,
+    Work("ops", KERNELS): 90_000_000_000,
+}
+"""An operator model of the size of a microcontroller's: 2.5 ns a MAC, 21 ns an element, 90 us an op."""
+WORKS = tuple(RATES_FS)
 
 
 def phinet(objective: str, limits: dict[str, int], **domain: object) -> Problem:
-    space = make_space(make_domain("phinet", domain={**PHINET, **domain}), "tensors")
+    space = make_space(make_domain("phinet", domain={**PHINET, **domain}), "tensors", works=WORKS)
     return Problem(space, find_objective(objective), limits, RATES_FS)
 
 
 def xinet(objective: str, limits: dict[str, int], **domain: object) -> Problem:
     small = {"alpha": (0.25, 1.5), "gamma": [3, 4], "num_layers": [5, 6], "resolution": [96, 128], **domain}
-    space = make_space(make_domain("xinet", domain=small), "tensors")
+    space = make_space(make_domain("xinet", domain=small), "tensors", works=WORKS)
     return Problem(space, find_objective(objective), limits, RATES_FS)
 
 

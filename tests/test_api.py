@@ -121,7 +121,7 @@ def test_the_answer_keeps_a_latency_limit_that_hwscale_cost_confirms(family: str
     assert fit.cost.latency_s <= 0.1
     assert report.cost.latency_s == pytest.approx(fit.cost.latency_s, rel=1e-12)
     assert report.cost.energy_j == pytest.approx(fit.cost.energy_j, rel=1e-12)
-    assert fit.evidence["latency"].startswith("estimated")
+    assert str(fit.evidence["latency"]).startswith("estimated")
     assert fit.evidence["ram"].startswith("exact")
     assert fit.evidence["flash"].startswith("estimated"), "a .tflite also holds what depends on the values of weights"
     counted = hwscale.cost(family, fit.hyperparameters, runtime="tensors").evidence
@@ -142,10 +142,10 @@ def test_limits_of_the_user_replace_those_of_the_platform_one_by_one() -> None:
 
 
 def test_a_platform_without_rates_has_no_latency_and_says_so() -> None:
-    fit = hwscale.fit("xinet", "nrf5340", verify="none")
+    fit = hwscale.fit("xinet", "ethos-u55-128", verify="none")
     assert fit.cost.latency_s is None
     assert fit.cost.energy_j is None
-    assert fit.evidence["latency"].startswith("none")
+    assert str(fit.evidence["latency"]).startswith("none")
 
 
 @pytest.mark.parametrize("family", FAMILIES)

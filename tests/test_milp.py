@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from problems import KIB, PROBLEMS, RATES_FS
+from problems import KIB, PROBLEMS, RATES_FS, WORKS
 
 from hwscale.candidate import Candidate
 from hwscale.candidate import Path as ChainPath
@@ -22,8 +22,9 @@ from hwscale.problem import Problem, TargetProblem
 from hwscale.solve import pulp_backend, solve
 from hwscale.solve.solution import Solution, Status
 from hwscale.space import make_space
+from hwscale.work import DENSE, Work, per_mac
 
-US, MS = 10**9, 10**12
+MS = 10**12
 """Femtoseconds."""
 
 ATOMNET = {
@@ -58,7 +59,7 @@ MCUNET = {
 }
 RAM = {"atomnet": (64 * KIB, 640 * KIB), "mcunet": (64 * KIB, 480 * KIB)}
 FLASH = {"atomnet": (220 * KIB, 1700 * KIB), "mcunet": (810 * KIB, 960 * KIB)}
-LATENCY = {"atomnet": (20 * US, 900 * US), "mcunet": (45 * US, 250 * US)}
+LATENCY = {"atomnet": (35 * MS, 900 * MS), "mcunet": (70 * MS, 300 * MS)}
 """From below the least of any network to the most of the best one, at the rates of `problems`."""
 OBJECTIVES = {
     "macs": find_objective("macs"),
@@ -68,9 +69,9 @@ OBJECTIVES = {
 }
 
 
-def space(net: str) -> ChainSpace:
+def space(net: str, works: tuple[Work, ...] = WORKS) -> ChainSpace:
     fix, domain = {"atomnet": ({}, ATOMNET), "mcunet": (MCUNET_FIXED, MCUNET)}[net]
-    found = make_space(make_domain(net, fix=fix, domain=domain, classes=1000), "tensors")
+    found = make_space(make_domain(net, fix=fix, domain=domain, classes=1000), "tensors", works=works)
     assert isinstance(found, ChainSpace)
     return found
 
@@ -93,7 +94,7 @@ def exact(problem: Problem, best: Candidate) -> None:
     terms = best.group.model.one(best.values, root.height, root.width)
     assert max(size for _, size in terms.ram_terms) == best.ram_bytes
     assert (terms.flash_bytes, terms.macs, terms.params) == (best.flash_bytes, best.macs, best.params)
-    latency = sum(macs * problem.fs_per_mac[kind] for kind, macs in terms.macs_by_kind.items())
+    latency = sum(terms.works[work] * fs for work, fs in problem.fs_per_unit.items())
     assert latency == best.latency_fs
     assert all(best.metric(name) <= limit for name, limit in problem.limits.items())
 
@@ -127,10 +128,8 @@ def test_three_solvers_agree_on_random_budgets(net: str, count: int, objective: 
 
 
 AUTHORS_RATES = {
-    "conv2d": 10**12 // 256_000,
-    "pointwise": 10**12 // 256_000,
-    "fully_connected": 10**12 // 256_000,
-    "depthwise": round(10**12 / 91_000),
+    Work("macs", DENSE): 10**12 // 256_000,
+    Work("macs", ("depthwise",)): round(10**12 / 91_000),
 }
 """fs per MAC at the 256 and 91 kMAC/ms that the AtomNet paper prints for its STM32H7."""
 
@@ -140,7 +139,7 @@ AUTHORS_RATES = {
     [(256, 1024, 275), (256, 1024, 405), (320, 1024, 367), (512, 2048, 490), (512, 2048, 836), (512, 2048, 1188)],
 )
 def test_three_solvers_agree_on_the_papers_budgets_over_57_million_atomnets(ram: int, flash: int, latency: int) -> None:
-    whole = make_space(make_domain("atomnet", classes=1000), "tensors")
+    whole = make_space(make_domain("atomnet", classes=1000), "tensors", works=tuple(AUTHORS_RATES))
     assert whole.size == 57_153_600
     limits = {"ram": ram * KIB, "flash": flash * KIB, "latency": latency * MS}
     assert agree(Problem(whole, find_objective("macs"), limits, AUTHORS_RATES)) is not None
@@ -157,7 +156,7 @@ def test_three_solvers_agree_on_the_papers_budgets_over_57_million_atomnets(ram:
 def test_three_solvers_agree_where_the_score_falls_again(objective: Objective, limits: dict[str, int]) -> None:
     narrow = {**ATOMNET, "width3": [48, 96], "width4": [64, 128], "width5": [80, 144]}
     domain = make_domain("atomnet", domain=narrow, classes=1000)
-    problem = Problem(make_space(domain, "tensors"), objective, limits, RATES_FS)
+    problem = Problem(make_space(domain, "tensors", works=WORKS), objective, limits, RATES_FS)
     assert agree(problem) is not None
     unlimited = solve(replace(problem, objective=find_objective("macs")))
     assert unlimited is not None
@@ -173,7 +172,7 @@ def test_nothing_feasible_is_none(limits: dict[str, int]) -> None:
 
 
 def test_a_path_that_breaks_a_limit_by_rounding_is_cut_off() -> None:
-    problem = Problem(space("atomnet"), find_objective("macs"), {"ram": 128 * KIB, "latency": 150 * US}, RATES_FS)
+    problem = Problem(space("atomnet"), find_objective("macs"), {"ram": 128 * KIB, "latency": 150 * MS}, RATES_FS)
     first = solve(problem)
     assert first is not None
     for less in (0, 1):  # 1 fs in 10^11 is beyond any float solver
@@ -186,7 +185,8 @@ def test_a_path_that_breaks_a_limit_by_rounding_is_cut_off() -> None:
 def test_the_optimum_survives_what_cbc_does_before_it_searches() -> None:
     # CBC 2.10.3 with its default preprocessing: 6,255,104 MACs, "optimal"
     limits = {"ram": 197_531, "flash": 419_882, "latency": 21_909_112_275}
-    answer = agree(Problem(space("atomnet"), find_objective("macs"), limits, RATES_FS))
+    rates = per_mac({"conv2d": 2_500, "pointwise": 2_900, "depthwise": 10_900, "fully_connected": 4_000})
+    answer = agree(Problem(space("atomnet", tuple(rates)), find_objective("macs"), limits, rates))
     assert answer is not None
     assert answer.best.macs == 6_259_968
 

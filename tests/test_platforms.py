@@ -515,6 +515,25 @@ def test_a_new_descriptor_overwrites_nothing_and_needs_a_usable_name(tmp_path: P
         new_platform("board", tmp_path / "none" / "board.toml")
 
 
+def test_a_latency_file_is_no_platform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = load_platform("rp2040").origin.read_text()
+    for name in ("rp2040.toml", "rp2040.latency.toml"):
+        (tmp_path / name).write_text(text)
+    monkeypatch.setattr("hwscale.platform.descriptors", lambda: tmp_path)
+    assert platforms() == ("rp2040",)
+    sentence = "rp2040.latency.toml: is a latency file, which belongs to the platform in rp2040.toml; give that one"
+    for given_name in ("rp2040.latency", tmp_path / "rp2040.latency.toml", "rp2040.latency.toml"):
+        with pytest.raises(PlatformError, match=re.escape(sentence)):
+            load_platform(given_name)
+    assert [finding.severity for finding in check_platform("rp2040.latency.toml")] == ["error"]
+
+
+def test_a_new_descriptor_is_not_written_as_a_latency_file(tmp_path: Path) -> None:
+    with pytest.raises(PlatformError, match=r"\.latency\.toml is how a latency file ends; write to board\.toml"):
+        new_platform("board", tmp_path / "board.latency.toml")
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_readme_tells_every_key_and_status_and_its_example_is_read(tmp_path: Path) -> None:
     readme = (FOLDER / "README.md").read_text()
     for word in [*STATUSES, *TOP, *(key for table in TABLES.values() for key in table.keys)]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from problems import KIB, PROBLEMS, RATES_FS, phinet
+from problems import KIB, PROBLEMS, RATES_FS, WORKS, phinet
 
 from hwscale.domain import make_domain
 from hwscale.errors import ConfigError
@@ -27,7 +27,7 @@ def exact(problem: Problem, solution: Solution) -> None:
     terms = best.group.model.one(knobs, root.height, root.width)
     assert max(size for _, size in terms.ram_terms) == best.ram_bytes
     assert (terms.flash_bytes, terms.macs, terms.params) == (best.flash_bytes, best.macs, best.params)
-    assert sum(macs * RATES_FS[kind] for kind, macs in terms.macs_by_kind.items()) == best.latency_fs
+    assert sum(terms.works[work] * fs for work, fs in problem.fs_per_unit.items()) == best.latency_fs
     assert all(best.metric(name) <= limit for name, limit in problem.limits.items())
 
 
@@ -72,7 +72,7 @@ def random_limits(rng: np.random.Generator, latency: bool) -> dict[str, int]:
 def coarse() -> list[Problem]:
     """24 random budgets over 32 million distinct PhiNets, half with a latency limit, two objectives."""
     domain = {"alpha": (0.1, 3.0), "beta": "0.5:2:0.05", "t_zero": "2:8:0.2", "num_layers": "4:9"}
-    space = make_space(make_domain("phinet", domain=domain), "tensors")
+    space = make_space(make_domain("phinet", domain=domain), "tensors", works=WORKS)
     rng = np.random.default_rng(20261120)
     objectives = [find_objective("macs"), find_objective("balanced")]
     return [Problem(space, objectives[n % 2], random_limits(rng, n % 4 > 1), RATES_FS) for n in range(24)]
@@ -97,7 +97,7 @@ def test_nlp_reaches_the_optimum_within_half_a_percent(coarse: list[Problem]) ->
 
 
 def test_xinet_table_equals_quadtree_on_the_whole_default_domain() -> None:
-    space = make_space(make_domain("xinet"), "tensors")
+    space = make_space(make_domain("xinet"), "tensors", works=WORKS)
     rng = np.random.default_rng(7)
     for n in range(20):
         limits = random_limits(rng, n % 2 == 1)
@@ -193,7 +193,7 @@ def test_targets_prefer_the_objective_within_the_tolerance() -> None:
 def test_the_search_prices_every_input_shape_as_python_ints_do(net: str, size: tuple[int, int]) -> None:
     narrow = {"alpha": [0.3, 0.5, 1.0], **({"beta": [0.5, 1.0], "t_zero": [2, 6]} if net == "phinet" else {})}
     try:
-        space = make_space(make_domain(net, domain=narrow, input_shape=(3, *size)), "tensors")
+        space = make_space(make_domain(net, domain=narrow, input_shape=(3, *size)), "tensors", works=WORKS)
     except ConfigError:
         assert net == "xinet"  # which needs even sides of at least 16
         return

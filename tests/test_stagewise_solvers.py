@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from problems import RATES_FS
+from problems import RATES_FS, WORKS
 from toy_families import Toy, registered
 
 from hwscale.chain_space import ChainSpace
@@ -31,6 +31,7 @@ from hwscale.solve.needs import chain_needs
 from hwscale.solve.solution import Status
 from hwscale.solve.targets import RESOLUTION, solve_targets
 from hwscale.space import make_space
+from hwscale.work import latency_fs
 
 METRICS = ("ram", "flash", "macs", "latency")
 PINNED = {"block2": "sep", "expand2": 1, "block5": "convnext", "width5": 32, "depth2": 1, "depth5": 1}
@@ -70,7 +71,7 @@ def rows(space: ChainSpace) -> list[Row]:
             family.name, values, input_shape=shape, in_channels=domain.in_channels, classes=domain.classes
         )
         record = chosen.record(space.runtime, space.external_input)
-        latency = sum(op.macs * RATES_FS[op.kind] for op in record.ops if op.macs)
+        latency = latency_fs(record.ops, RATES_FS)
         cost = {"ram": record.ram_bytes, "flash": record.flash_bytes, "macs": record.macs, "params": record.params}
         found[network] = Row(
             {**cost, "latency": latency},
@@ -95,7 +96,7 @@ def truth(problem: Problem, networks: list[Row]) -> Row | None:
 
 
 def space_of(net: str, fix: dict[str, Any], domain: dict[str, Any], external: bool = False, **ends: Any) -> ChainSpace:
-    space = make_space(make_domain(net, fix, domain, **ends), "tensors", external)
+    space = make_space(make_domain(net, fix, domain, **ends), "tensors", external, WORKS)
     assert isinstance(space, ChainSpace)
     return space
 
@@ -259,8 +260,8 @@ def scattered(space: ChainSpace, count: int, rng: random.Random) -> list[Row]:
         for layer in group.layers:
             ways.append(int(rng.choice(np.flatnonzero(layer.heads[state] >= 0))))
             state = int(layer.heads[state, ways[-1]])
-        cost, kinds = group.price(0, ways)
-        latency = sum(macs * RATES_FS[kind] for kind, macs in kinds.items())
+        cost, works = group.price(0, ways)
+        latency = sum(works[work] * fs for work, fs in RATES_FS.items())
         found.append(Row({**cost, "latency": latency}, group.resolutions[0], {}, ()))
     return found
 

@@ -28,6 +28,12 @@ Runtime = Annotated[
 InputBuffer = Annotated[
     str, typer.Option("--input-buffer", help="counted, or external if the image lies outside the arena.")
 ]
+Rates = Annotated[
+    str | None,
+    typer.Option(
+        "--rates", help="Operator model or rate set of the platform, instead of the runtime's.", show_default=False
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Fix = Annotated[
     list[str] | None,

@@ -66,6 +66,14 @@ def command(
     ] = "0",
     reserve_flash: Annotated[str, typer.Option("--reserve-flash", help="Flash that the application keeps.")] = "0",
     margin: Annotated[str, typer.Option("--margin", help="Share of RAM and Flash left free, e.g. 10%.")] = "0",
+    latency_limit: Annotated[
+        str,
+        typer.Option(
+            "--latency-limit",
+            help="Limits on latency and energy hold for what is expected, or for the worst: the upper end.",
+        ),
+    ] = "expected",
+    rates: arguments.Rates = None,
     as_json: arguments.AsJson = False,
     explain: Annotated[
         bool, typer.Option("--explain", help="Live tensors at the peak, what binds where, slack, the proof in words.")
@@ -109,6 +117,8 @@ def command(
         reserve_ram=reserve_ram,
         reserve_flash=reserve_flash,
         margin=margin,
+        latency_limit=latency_limit,
+        rates=rates,
         progress=arguments.say,
     )
     if save is not None:

@@ -39,12 +39,29 @@ def list_platforms(as_json: arguments.AsJson = False) -> None:
 
 
 @app.command("show")
-def show_platform(target: Target, as_json: arguments.AsJson = False) -> None:
+def show_platform(
+    target: Target,
+    operators: Annotated[
+        bool, typer.Option("--operators", help="Efficiency of each operator, and where printed figures disagree.")
+    ] = False,
+    as_json: arguments.AsJson = False,
+) -> None:
     """Memory regions, rates and power of a platform, each with its source."""
     from hwscale.platform import load_platform
 
     platform = load_platform(target)
-    if as_json:
+    if operators:
+        from hwscale.operator_efficiency import operator_efficiency
+
+        tables = operator_efficiency(platform)
+        if as_json:
+            shown = {"platform": platform.name, "rate_sets": [asdict(table) for table in tables]}
+            typer.echo(json.dumps(shown, indent=2))
+        else:
+            from hwscale.cli.render_operators import render_operators
+
+            render_operators(platform.name, tables)
+    elif as_json:
         shown = asdict(platform) | {"origin": str(platform.origin), "arena_bytes": platform.arena_bytes}
         typer.echo(json.dumps(shown, indent=2))
     else:

@@ -17,7 +17,7 @@ from hwscale.exchange import Bottleneck
 from hwscale.formulas import find_family
 from hwscale.ledger import OpRecord
 from hwscale.platform import Platform
-from hwscale.result import CostReport, Fit, described
+from hwscale.result import Cost, CostReport, Fit, described
 from hwscale.runtimes import RUNTIMES
 from hwscale.stage_names import gathered
 from hwscale.units import format_bytes, format_count, format_seconds
@@ -51,7 +51,7 @@ def render_fit(fit: Fit, *, explain: bool) -> None:
     for name, target in fit.targets.items():
         console.print(f"  target {name} {show(name, target)}: {100 * fit.distance[name]:+.2f} %")
     if fit.cost.latency_s is not None:
-        console.print(f"  latency {escape(fit.evidence['latency'])}")
+        console.print(f"  latency {escape(str(fit.evidence['latency']))}")
     reserve = ", ".join(f"{name} {format_bytes(size)}" for name, size in fit.reserve.items())
     bare = fit.platform is not None and not any(fit.reserve.values()) and not fit.margin
     hint = "; nothing is kept for code, stack and buffers: --reserve-ram, --reserve-flash" if bare else ""
@@ -91,18 +91,25 @@ def _cost_table(fit: Fit) -> Table:
         if value is None:
             continue
         limit = fit.limits.get(name)
+        against = fit.cost.quantity(name, fit.latency_limit)
         seen = measured.get(_MEASURED.get(name, ""))
         table.add_row(
             label,
             show(name, value),
             "" if seen is None else show(name, seen),
             "" if limit is None else show(name, limit),
-            "" if limit is None else f"{100 * value / limit:.1f} %",
+            "" if limit is None else f"{100 * (against or 0) / limit:.1f} %",
             _remark(fit, name),
         )
     seen = measured.get("params")
     table.add_row("params", format_count(fit.cost.params), "" if seen is None else format_count(seen), "", "", "")
     return table
+
+
+def interval(cost: Cost, name: str) -> str:
+    """The ends of what is expected in 9 of 10 cases, for people."""
+    ends = {"latency": cost.latency_interval_s, "energy": cost.energy_interval_j}[name]
+    return "" if ends is None else f"{show(name, ends[0])} to {show(name, ends[1])}"
 
 
 def _measured(verification: Verification, runtime: str) -> dict[str, int]:
@@ -116,7 +123,7 @@ def _remark(fit: Fit, name: str) -> str:
     if name == "ram" and fit.least_ram_bytes is not None:
         parts.append(f"bounded: at least {format_bytes(fit.least_ram_bytes)}")
     if name in ("latency", "energy"):
-        parts.append("estimated")
+        parts.append(f"estimated: {interval(fit.cost, name)}")
     return ", ".join(parts)
 
 
@@ -179,7 +186,7 @@ def _explain(console: Console, fit: Fit) -> None:
         console.print("  none stops the network one step up at this resolution")
     for name in ("latency", "energy"):
         if fit.cost.quantity(name) is None:
-            console.print(f"  {name}: {escape(fit.evidence[name])}")
+            console.print(f"  {name}: {escape(str(fit.evidence[name]))}")
     console.print()
     console.print("[bold]Certificate[/bold]")
     c = fit.certificate
@@ -282,7 +289,9 @@ def render_cost(report: CostReport, *, explain: bool, macc: bool = False) -> Non
             amount = show(name, value)
             if name == "ram" and report.least_ram_bytes is not None:
                 amount = f"{format_bytes(report.least_ram_bytes)} to {amount}"
-            table.add_row(label, amount, _against(report, name), escape(report.evidence.get(name, "exact")))
+            if name in ("latency", "energy"):
+                amount = f"{amount} ({interval(report.cost, name)})"
+            table.add_row(label, amount, _against(report, name), escape(str(report.evidence.get(name, "exact"))))
         if name == "macs" and macc:
             table.add_row("MACC", format_count(report.macc), "", "exact: MACs + 1 per output channel of every op")
     table.add_row("params", format_count(report.cost.params), "", "exact")

@@ -15,7 +15,7 @@ import os
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,16 +48,28 @@ def convert(network: nn.Module, input_shape: tuple[int, int, int], path: Path | 
     ConfigError : a package of ``hwscale[convert]`` is missing.
     UnsupportedOpError : the converter refuses the network.
     """
+    return _written(type(network).__name__, lambda: _quantised(network, input_shape, seed), path)
+
+
+def convert_channels_last(
+    network: nn.Module, map_shapes: Sequence[tuple[int, int, int]], path: Path | str, *, seed: int = 0
+) -> Path:
+    """The same for a network that takes maps as the file stores them: (1, H, W, C) each of ``map_shapes`` (C, H, W).
+
+    `convert` wraps a network in two transpositions, which vanish beside convolutions, but not beside a lone ADD.
+    """
+    return _written(type(network).__name__, lambda: _int8(copy.deepcopy(network).eval(), map_shapes, seed), path)
+
+
+def _written(title: str, quantised: Callable[[], bytes], path: Path | str) -> Path:
     with _silence():
         for package in PACKAGES:
             _package(package)
         try:
-            contents = inlined(_quantised(network, input_shape, seed))
+            contents = inlined(quantised())
         except Exception as error:
             reason = str(error).strip().partition("\n")[0].rstrip(".")
-            raise UnsupportedOpError(
-                f"{type(network).__name__} cannot be converted to TensorFlow Lite: {reason}."
-            ) from error
+            raise UnsupportedOpError(f"{title} cannot be converted to TensorFlow Lite: {reason}.") from error
     return write(contents, path)
 
 
@@ -70,6 +82,17 @@ def _quantised(network: nn.Module, input_shape: tuple[int, int, int], seed: int)
     """The file as the quantiser makes it, external buffers included."""
     import torch
 
+    module = copy.deepcopy(network).eval()
+    with torch.no_grad():
+        maps = [0] if module(torch.zeros(1, *input_shape)).dim() == 4 else []
+    nhwc = import_module("litert_torch").to_channel_last_io(module, args=[0], outputs=maps).eval()
+    return _int8(nhwc, (input_shape,), seed)
+
+
+def _int8(nhwc: nn.Module, map_shapes: Sequence[tuple[int, int, int]], seed: int) -> bytes:
+    """The file of a module that takes (1, H, W, C) of each (C, H, W)."""
+    import torch
+
     litert_torch = import_module("litert_torch")
     quantizer = import_module("ai_edge_quantizer.quantizer")
     calibrators = import_module("ai_edge_quantizer.calibrator")
@@ -78,22 +101,27 @@ def _quantised(network: nn.Module, input_shape: tuple[int, int, int], seed: int)
     updates = import_module("ai_edge_quantizer.utils.qsv_utils")
     interpreters = import_module("ai_edge_litert.interpreter")
 
-    channels, height, width = input_shape
-    module = copy.deepcopy(network).eval()
-    with torch.no_grad():
-        maps = [0] if module(torch.zeros(1, *input_shape)).dim() == 4 else []
-    nhwc = litert_torch.to_channel_last_io(module, args=[0], outputs=maps).eval()
+    samples = tuple(torch.zeros(1, height, width, channels) for channels, height, width in map_shapes)
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "float.tflite")
-        litert_torch.convert(nhwc, (torch.zeros(1, height, width, channels),)).export(path)
+        litert_torch.convert(nhwc, samples).export(path)
         (signature, names), *_ = interpreters.Interpreter(path).get_signature_list().items()
         recipe = recipes.static_wi8_ai8()
         manager = managers.RecipeManager()
         manager.load_quantization_recipe(recipe)
         # not the quantiser's own calibration: its moving average keeps 95 % of the first image and clips the others
         calibrator = calibrators.Calibrator(path, num_threads=1, qsv_update_func=updates.min_max_update)
-        images = calibration_images(input_shape, seed)
-        calibrator.calibrate({signature: [{names["inputs"][0]: image[None]} for image in images]}, manager)
+        images = [calibration_images(shape, seed + place) for place, shape in enumerate(map_shapes)]
+        inputs = sorted(names["inputs"])  # args_0, args_1
+        calibrator.calibrate(
+            {
+                signature: [
+                    {name: image[None] for name, image in zip(inputs, row, strict=True)}
+                    for row in zip(*images, strict=True)
+                ]
+            },
+            manager,
+        )
         worker = quantizer.Quantizer(path)
         worker.load_quantization_recipe(recipe)
         ranges = calibrator.get_model_qsvs()

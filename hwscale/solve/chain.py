@@ -133,7 +133,7 @@ def costs(problem: Problem, layer: Layer) -> dict[str, Ints]:
         "flash": np.broadcast_to(layer.flash, shape),
         "macs": layer.macs,
         "params": np.broadcast_to(layer.params, shape),
-        "latency": np.minimum(problem.kinds_fs(layer.kinds, shape), LONGEST_FS),
+        "latency": np.minimum(problem.works_fs(layer.works, shape), LONGEST_FS),
     }
 
 

@@ -102,5 +102,5 @@ def _store(costs: CostArrays, rows: Ints, new: CostArrays) -> None:
     costs.flash_bytes[rows] = new.flash_bytes
     costs.macs[rows] = new.macs
     costs.params[rows] = new.params
-    for kind, array in costs.macs_by_kind.items():
-        array[rows] = new.macs_by_kind[kind]
+    for work, array in costs.works.items():
+        array[rows] = new.works[work]

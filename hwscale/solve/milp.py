@@ -156,7 +156,7 @@ def _arcs(problem: Problem, group: ChainGroup, root: int) -> Iterator[Arc]:
 def _cost(problem: Problem, layer: Layer, root: int, name: str) -> Floats:
     """One additive cost of every way through a layer, as floats: latencies [fs] may be longer than integers hold."""
     if name == "latency":
-        parts = [macs[root] * float(problem.fs_per_mac[kind]) for kind, macs in layer.kinds.items()]
+        parts = [layer.works[work][root] * float(fs) for work, fs in problem.fs_per_unit.items()]
         return np.asarray(sum(parts, np.zeros(layer.heads.shape)))
     exact = {"flash": layer.flash, "params": layer.params, "macs": layer.macs[root]}[name]
     return np.asarray(exact, np.float64)

@@ -41,14 +41,13 @@ class Bundle:
     def joined_with(self, other: Bundle) -> Bundle:
         """Each row with that of the other; one of the two may have a single row."""
         mine, theirs = self.costs, other.costs
-        kinds = dict.fromkeys((*mine.macs_by_kind, *theirs.macs_by_kind))
         regions, persistent = np.maximum(self.regions, other.regions), self.persistent + other.persistent
         costs = CostArrays(
             regions.sum(axis=0) + persistent,
             mine.flash_bytes + theirs.flash_bytes,
             mine.macs + theirs.macs,
             mine.params + theirs.params,
-            {kind: np.asarray(mine.macs_by_kind.get(kind, 0) + theirs.macs_by_kind.get(kind, 0)) for kind in kinds},
+            {work: np.asarray(units + theirs.works[work]) for work, units in mine.works.items()},
         )
         return Bundle(costs, regions, persistent)
 
@@ -98,8 +97,7 @@ def ends(group: ChainGroup, root: int) -> Ends:
 def _empty(group: ChainGroup, flash: Ints, persistent: Ints) -> Bundle:
     """A path without arcs."""
     nothing = np.zeros(1, np.int64)
-    kinds = sorted({kind for layer in group.layers for kind in layer.kinds})
-    costs = CostArrays(persistent, flash, nothing, nothing, dict.fromkeys(kinds, nothing))
+    costs = CostArrays(persistent, flash, nothing, nothing, dict.fromkeys(group.model.works, nothing))
     return Bundle(costs, np.zeros((len(group.model.regions), 1), np.int64), persistent)
 
 
@@ -111,7 +109,7 @@ def _arc(layer: Layer, root: int, state: int, way: int) -> Bundle:
         layer.flash[state, one],
         layer.macs[root, state, one],
         layer.params[state, one],
-        {kind: macs[root, state, one] for kind, macs in layer.kinds.items()},
+        {work: units[root, state, one] for work, units in layer.works.items()},
     )
     return Bundle(costs, layer.regions[:, root, state, one], layer.persistent[state, one])
 
@@ -178,8 +176,8 @@ def _extremes(ends: Bundle, allowed: np.typing.NDArray[np.bool_]) -> Bundle | No
         return np.stack([values[..., rows].min(axis=-1), values[..., rows].max(axis=-1)], axis=-1)
 
     costs = ends.costs
-    kinds = {kind: both(macs) for kind, macs in costs.macs_by_kind.items()}
-    totals = CostArrays(both(costs.ram_bytes), both(costs.flash_bytes), both(costs.macs), both(costs.params), kinds)
+    works = {work: both(units) for work, units in costs.works.items()}
+    totals = CostArrays(both(costs.ram_bytes), both(costs.flash_bytes), both(costs.macs), both(costs.params), works)
     return Bundle(totals, both(ends.regions), both(ends.persistent))
 
 

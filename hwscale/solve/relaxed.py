@@ -145,8 +145,8 @@ class _Costs:
                     beside = sum(max(size for _, size in rows) for _, rows in terms.regions[1:]) + terms.persistent
                     values += [("ram", float(size + beside)) for _, size in terms.ram_terms]
                 elif name == "latency":
-                    rates = self.problem.fs_per_mac
-                    values.append((name, float(sum(macs * rates[kind] for kind, macs in terms.macs_by_kind.items()))))
+                    rates = self.problem.fs_per_unit
+                    values.append((name, float(sum(terms.works[work] * fs for work, fs in rates.items()))))
                 else:
                     values.append(
                         (name, float({"flash": terms.flash_bytes, "macs": terms.macs, "params": terms.params}[name]))

@@ -40,7 +40,7 @@ class Table:
 
     def ranking(self, problem: Problem) -> _Ranking:
         """The rows by falling score; kept for the next query that scores alike."""
-        key = (problem.score_key, tuple(problem.fs_per_mac.items()))
+        key = (problem.score_key, tuple(problem.fs_per_unit.items()))
         if self._ranking is None or self._ranking[0] != key:
             losses = -problem.scores(self.costs, self.group.resolutions[self.root])
             order = np.argsort(losses, kind="stable")
