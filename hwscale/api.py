@@ -16,7 +16,6 @@ from hwscale.configuration import Configuration, configure, pinned
 from hwscale.domain import make_domain
 from hwscale.errors import ConfigError, VerificationError, nearest
 from hwscale.formulas import FAMILIES
-from hwscale.formulas.stagewise import stagewise
 from hwscale.ledger import NetworkRecord
 from hwscale.objectives import BAND, Objective, find_objective
 from hwscale.platform import Platform, load_platform
@@ -31,7 +30,6 @@ from hwscale.space import make_space
 from hwscale.timing import Timing, make_timing
 from hwscale.units import parse_bytes, parse_share
 from hwscale.verification import Verification
-from hwscale.work import Work, lasting
 
 SCHEDULES = ("layer",)
 INPUT_BUFFERS = ("counted", "external")
@@ -128,13 +126,8 @@ def fit(
         goal = replace(goal, band=BAND)  # who leaves the resolution to us gets one that published networks use
 
     timing = make_timing(where, wanted, rates)
-    searched, later = timing.fs_per_unit, dict[Work, int]()
-    if not stagewise(FAMILIES[declared.family]):
-        searched, later = lasting(searched)
-    space = make_space(declared, runtime, input_buffer == "external", tuple(searched))
+    space = make_space(declared, runtime, input_buffer == "external", tuple(timing.fs_per_unit))
     timing = timing.covering(space.kinds)
-    if timing.model is None:
-        searched, later = {}, {}
     # a target stands in for the platform's limit of that name
     kept = (reserve["ram"], reserve["flash"], share)
 
@@ -143,7 +136,7 @@ def fit(
         budget = make_budget(where, wanted, timing, {**caps, **aims}, *kept, aims, latency_limit)
         limits = replace(budget, limits={k: v for k, v in budget.limits.items() if k not in aims})
         ceilings = replace(budget, limits={k: v for k, v in budget.limits.items() if k in aims})
-        problem = Problem(space, goal, limits.metrics(), searched, later=later)
+        problem = Problem(space, goal, limits.metrics(), timing.fs_per_unit)
 
         def answered(problem: Problem) -> Solution | None:
             if aims:
@@ -157,7 +150,7 @@ def fit(
         if solution is None:
             from hwscale.solve.infeasible import explain
 
-            raise explain(Problem(space, problem.objective, budget.metrics(), searched, later=later), budget)
+            raise explain(Problem(space, problem.objective, budget.metrics(), timing.fs_per_unit), budget)
         return problem, solution, limits, ceilings
 
     problem, solution, limits_only, ceilings = asked(timing)

@@ -92,7 +92,7 @@ def _rows(file: Path, text: str) -> Iterator[tuple[int, dict[str, str]]]:
                 continue
             found = True
             extra = {"": cells[len(header)]} if any(cells[len(header) :]) else {}
-            yield reader.line_num, dict(zip(header, cells, strict=False)) | extra
+            yield reader.line_num, dict.fromkeys(header, "") | dict(zip(header, cells, strict=False)) | extra
     except csv.Error as error:
         raise ConfigError(
             f"{file}:{reader.line_num}: it is no CSV ({error}); save it as comma-separated text"
@@ -148,8 +148,8 @@ def _unit(cells: dict[str, str]) -> str:
 
 def _latency(cells: dict[str, str]) -> tuple[float, float]:
     """Latency and half of its last printed digit [s]."""
-    column = next((name for name in UNITS_S if name in cells), "latency")
-    text = cells.get(column, "")
+    column = _unit(cells)
+    text = cells[column]
     if not text:
         raise ConfigError(f"{column} is empty; fill it in or remove the row")
     try:

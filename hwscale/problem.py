@@ -15,7 +15,7 @@ from hwscale.chain_space import ChainGroup, ChainSpace
 from hwscale.cost_terms import CostArrays
 from hwscale.objectives import Objective
 from hwscale.space import Group, Space
-from hwscale.work import Work, latency_fs
+from hwscale.work import Work
 
 LONGEST_FS = 2**60
 """Latencies are exact up to here, 1152 s per work."""
@@ -43,7 +43,6 @@ class Problem:
 
     ``limits`` and ``floors`` by metric: "ram" and "flash" [B], "macs" and "params" [1], "latency" [fs].
     ``fs_per_unit`` gives femtoseconds per unit of each work that the space counts; empty where no latency is known.
-    ``later`` are more of them, which only what a search finds is priced with: see `hwscale.work.lasting`.
     """
 
     space: Space | ChainSpace
@@ -51,7 +50,6 @@ class Problem:
     limits: Mapping[str, int]
     fs_per_unit: Mapping[Work, int] = field(default_factory=dict)
     floors: Mapping[str, int] = field(default_factory=dict)
-    later: Mapping[Work, int] = field(default_factory=dict)
 
     @property
     def lattice(self) -> Space:
@@ -97,13 +95,10 @@ class Problem:
 
     def fits(self, candidate: Candidate) -> bool:
         """Does what the runtime really plans keep every limit? To be asked of what `within_limits` let pass."""
-        bounded = (*PLANNED, "latency") if self.later else PLANNED
-        return all(self.needed(candidate, name) <= limit for name, limit in self.limits.items() if name in bounded)
+        return all(self.needed(candidate, name) <= limit for name, limit in self.limits.items() if name in PLANNED)
 
     def needed(self, candidate: Candidate, name: str) -> int:
         """One metric of a candidate as the runtime really plans it."""
-        if name == "latency" and self.later:
-            return candidate.latency_fs + latency_fs(candidate.record().ops, self.later)
         return candidate.planned()[name] if name in PLANNED and self.space.runtime_plans else candidate.metric(name)
 
     def above_floors(self, costs: CostArrays) -> npt.NDArray[np.bool_]:

@@ -18,8 +18,6 @@ QUANTITIES = ("macs", "elements", "ops")
 DENSE = ("conv2d", "pointwise", "fully_connected")
 KERNELS = (*DENSE, "depthwise")
 """Kinds of op that multiply and accumulate."""
-CONDITIONAL = ("add",)
-"""Kinds of op that hang on whether two widths are equal."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -77,19 +75,6 @@ def shape_record(shape: OpShape) -> OpRecord:
     return OpRecord(
         shape.kind, shape.kind, weights * area, weights, 0, biases=shape.out_channels, elements=inputs + outputs
     )
-
-
-def lasting(fs_per_unit: Mapping[Work, int]) -> tuple[dict[Work, int], dict[Work, int]]:
-    """What of a model never falls where widths of one structure grow, and what may: an ADD is there only where a block's two ends
-    are equally wide, so a wider network can do without."""
-    steady: dict[Work, int] = {}
-    fickle: dict[Work, int] = {}
-    for work, fs in fs_per_unit.items():
-        if kept := tuple(kind for kind in work.operators if kind not in CONDITIONAL):
-            steady[Work(work.quantity, kept)] = fs
-        if gone := tuple(kind for kind in work.operators if kind in CONDITIONAL):
-            fickle[Work(work.quantity, gone)] = fs
-    return steady, fickle
 
 
 def latency_fs(ops: Iterable[OpRecord], fs_per_unit: Mapping[Work, int]) -> int:

@@ -136,6 +136,7 @@ def test_excels_mark_and_blank_lines_are_no_rows(tmp_path: Path) -> None:
         ("add,8,24,24,,,,3,1,12", ["add", "kernel 3"]),
         ("pad,8,24,24,,,,,,12", ["out_height", "out_width"]),
         ("add,8,24,24,,,,,,", ["latency_ms is empty"]),
+        ("add,8,24,24", ["latency_ms is empty"]),
         ("add,8,24,24,,,,,,fast", ["latency_ms", "'fast'", "number"]),
         ('add,8,24,24,,,,,,"0,5"', ["latency_ms", "'0,5'", "number"]),
         ("add,8,24,24,,,,,,0,5", ["a cell more", "0.5"]),

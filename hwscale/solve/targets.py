@@ -52,9 +52,7 @@ def solve_targets(
 
 def _closest_below(problem: Problem, targets: Mapping[str, int], solver: str) -> tuple[float, Solution] | None:
     limits = {**problem.limits, **{k: min(v, problem.limits.get(k, v)) for k, v in targets.items()}}
-    nearest = TargetProblem(
-        problem.space, problem.objective, limits, problem.fs_per_unit, later=problem.later, targets=targets
-    )
+    nearest = TargetProblem(problem.space, problem.objective, limits, problem.fs_per_unit, targets=targets)
     found = solve(nearest, solver)
     return None if found is None else (1.0 - found.certificate.objective, found)
 
@@ -88,4 +86,4 @@ def _within(problem: Problem, targets: Mapping[str, int], distance: float, two_s
     for name, ceiling in ceilings.items():
         limits[name] = min(ceiling, limits.get(name, ceiling))
     floors = {name: math.ceil(target * (1.0 - distance) - 1e-9 * target) for name, target in targets.items()}
-    return Problem(problem.space, problem.objective, limits, problem.fs_per_unit, floors, problem.later)
+    return Problem(problem.space, problem.objective, limits, problem.fs_per_unit, floors)
