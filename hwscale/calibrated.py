@@ -10,19 +10,16 @@ from typing import Any
 from hwscale.calibrated_files import copied, target_of, write_all
 from hwscale.calibration import FEWEST, Calibration, Sample
 from hwscale.calibration import calibrate as fit_samples
-from hwscale.errors import ConfigError
+from hwscale.errors import ConfigError, nearest
 from hwscale.latency_file import latency_models, latency_path, written
-from hwscale.latency_model import FEMTO, LatencyModel, Term
+from hwscale.latency_model import LatencyModel
 from hwscale.measurements import read_measurements
 from hwscale.platform import Platform, load_platform
 from hwscale.runtimes import DEFAULT as DEFAULT_RUNTIME
 from hwscale.runtimes import find_runtime
-from hwscale.work import KERNELS, Work
 
 NEEDED = (("conv2d", "depthwise"), ("pointwise",), ("fully_connected",))
 """One kind of op of each, without which no family has a latency."""
-LEAST_S = 1 / FEMTO
-"""Seconds per MAC of a kind whose map elements explain all of its time: the least that counts as a price."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +78,7 @@ def calibrate(
     *,
     library: str,
     runtime: str = DEFAULT_RUNTIME,
+    like: str | None = None,
     output: str | Path | None = None,
 ) -> Calibrated:
     """Fit an operator model to measured latencies and write it beside the platform's descriptor.
@@ -93,6 +91,8 @@ def calibrate(
     measurements : CSV, see `hwscale.measurements`.
     library : name of the kernels that were measured, with their version; a model of that name is replaced.
     runtime : the runtime of hwscale that the model answers for, and that lowers measured networks.
+    like : "PLATFORM: LIBRARY", a model of the same kernels on another part: one factor on all of it is tried first, which three
+        networks determine.
     output : a new descriptor to write, a copy of ``platform``, with the model beside it.
 
     Raises
@@ -107,11 +107,25 @@ def calibrate(
     named(library)
     target = target_of(where, output)
     samples = read_measurements(measurements, runtime, where.clock_hz)
-    check_enough(samples)
-    found = fit_samples(samples)
+    sibling = None if like is None else _sibling(like)
+    if sibling is None:
+        check_enough(samples)
+    found = fit_samples(samples, like=sibling)
     text = None if target is None else copied(where, target)
     home = where if target is None else replace(where, name=target.stem, origin=target)
     return store(home, text, found, library, runtime, Path(measurements).name)
+
+
+def _sibling(like: str) -> LatencyModel:
+    """The model that "PLATFORM: LIBRARY" names."""
+    platform, colon, library = (part.strip() for part in like.partition(":"))
+    if not colon or not platform or not library:
+        raise ConfigError(f"like is {like!r}, but it must be PLATFORM: LIBRARY, such as 'stm32h743: x-cube-ai 7.3'")
+    models = {model.name: model for model in latency_models(load_platform(platform))}
+    if library not in models:
+        remedy = nearest(library, models) if models else "that platform has no operator model"
+        raise ConfigError(f"like: {platform} has no model {library!r}; {remedy}")
+    return models[library]
 
 
 def named(library: str) -> None:
@@ -158,9 +172,8 @@ def store(
 
 
 def _model(platform: Platform, found: Calibration, library: str, runtime: str, source: str) -> LatencyModel:
-    terms = (*found.terms, *_unpriced(found))
     low, high = found.interval
-    slow = next((term for term in terms if term.seconds >= 1), None)
+    slow = next((term for term in found.terms if term.seconds >= 1), None)
     if slow is not None or low < 1e-3:
         reason = f"{slow.work} would take {slow.seconds:.3g} s each" if slow else f"errors reach a factor of {high:.3g}"
         raise ConfigError(
@@ -171,7 +184,7 @@ def _model(platform: Platform, found: Calibration, library: str, runtime: str, s
         (runtime,),
         platform.name,
         platform.clock_hz,
-        terms,
+        found.terms,
         len(found.samples),
         found.networks,
         found.left_out_error,
@@ -180,10 +193,3 @@ def _model(platform: Platform, found: Calibration, library: str, runtime: str, s
         "primary",
         seen=found.seen,
     )
-
-
-def _unpriced(found: Calibration) -> list[Term]:
-    """A least price of MACs for measured kinds that have none, without which they would count as unknown."""
-    measured = {op.kind for sample in found.samples for op in sample.ops if op.macs}
-    priced = {kind for term in found.terms if term.work.quantity == "macs" for kind in term.work.operators}
-    return [Term(Work("macs", (kind,)), LEAST_S) for kind in sorted(measured & set(KERNELS) - priced)]

@@ -64,8 +64,8 @@ class LatencyModel:
 
     @property
     def covers(self) -> frozenset[str]:
-        """Operator kinds whose MACs have a price."""
-        return frozenset(kind for term in self.terms if term.work.quantity == "macs" for kind in term.work.operators)
+        """Operator kinds that have a price."""
+        return frozenset(kind for term in self.terms for kind in term.work.operators)
 
     def unseen(self, ops: Collection[OpRecord]) -> tuple[str, ...]:
         """Kinds of op that do more of a network's MACs than of any measured one, by more than `MARGIN`."""

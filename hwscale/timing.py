@@ -149,7 +149,8 @@ def _sentence(model: LatencyModel) -> str:
     low, high = model.interval
     parts = [f"{model.name} on {model.measured_on}"]
     if model.left_out_error is not None:
-        parts.append(f"{model.networks} networks, left-out error {100 * model.left_out_error:.1f} %")
+        what = "networks" if model.seen else "shapes of op"
+        parts.append(f"{model.networks} {what}, left-out error {100 * model.left_out_error:.1f} %")
     else:
         parts.append(f"rates of single operators ({model.status})")
     if model.borrowed:

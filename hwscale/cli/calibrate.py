@@ -11,7 +11,7 @@ from hwscale.cli import arguments
 from hwscale.errors import ConfigError
 
 PLAN_ONLY = {"net": "--net", "points": "--points", "tflite_dir": "--tflite-dir"}
-MEASURED_ONLY = {"measurements": "--measurements", "library": "--library"}
+MEASURED_ONLY = {"measurements": "--measurements", "library": "--library", "like": "--like"}
 
 
 def command(
@@ -26,6 +26,15 @@ def command(
         typer.Option("--library", help="Name and version of the kernels that were measured.", show_default=False),
     ] = None,
     runtime: arguments.Runtime = arguments.DEFAULT_RUNTIME,
+    like: Annotated[
+        str | None,
+        typer.Option(
+            "--like",
+            metavar="PLATFORM:LIBRARY",
+            help="A model of the same kernels on another part, to be scaled: then three networks are enough.",
+            show_default=False,
+        ),
+    ] = None,
     output: Annotated[
         str | None,
         typer.Option(
@@ -87,7 +96,7 @@ def command(
             raise ConfigError("nothing was measured; add --measurements FILE, which --plan --net NET writes to fill in")
         if library is None:
             raise ConfigError("the measured kernels have no name; add --library, such as --library 'cmsis-nn 5.0'")
-        found = calibrate(platform, measurements, library=library, runtime=runtime, output=output)
+        found = calibrate(platform, measurements, library=library, runtime=runtime, like=like, output=output)
     if as_json:
         typer.echo(json.dumps(found.to_dict(), indent=2))
     else:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from rich.markup import escape
 from rich.table import Table
 
-from hwscale.calibrated import LEAST_S, Calibrated
+from hwscale.calibrated import Calibrated
 from hwscale.cli.render import _console
 from hwscale.latency_model import LatencyModel
 from hwscale.slips import macs_per_cycle
@@ -62,7 +62,7 @@ def _coefficients(model: LatencyModel) -> Table:
 def _human(seconds: Mapping[str, float]) -> tuple[str, str, str]:
     per_mac, per_element, per_call = (seconds.get(quantity, 0.0) for quantity in ("macs", "elements", "ops"))
     return (
-        f"{1e-6 / per_mac:,.4g}" if per_mac > LEAST_S else "-",
+        f"{1e-6 / per_mac:,.4g}" if per_mac else "-",
         f"{1e9 * per_element:,.4g}" if per_element else "-",
         f"{1e6 * per_call:,.4g}" if per_call else "-",
     )
