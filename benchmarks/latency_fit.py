@@ -94,7 +94,7 @@ def fits() -> tuple[Fitted, ...]:
     found = []
     for (platform, library), rows in sorted(grouped.items()):
         try:
-            calibration = calibrate([row.sample for row in rows], NETWORK_RUNGS, _alike(platform, library))
+            calibration = calibrate([row.sample for row in rows], NETWORK_RUNGS, alike(platform, library))
         except ConfigError:
             continue
         if calibration.interval[1] > LITERATURE:
@@ -104,7 +104,7 @@ def fits() -> tuple[Fitted, ...]:
 
 
 @lru_cache(maxsize=32)
-def _alike(platform: str, library: str) -> LatencyModel | None:
+def alike(platform: str, library: str) -> LatencyModel | None:
     """The model of the library, or one near it, on the part where most networks were measured."""
     where, name = LIKE.get(library, ("", ""))
     if (platform, library) == (where, name) or not name:

@@ -14,7 +14,7 @@ from functools import lru_cache
 from statistics import mean
 
 from benchmarks.latency_fit import Fitted, alike, fits, used
-from benchmarks.latency_published import samples
+from benchmarks.latency_published import ESP_NN, samples
 from benchmarks.latency_record import Row
 from hwscale.calibration import NETWORK_RUNGS, LeftOut, calibrate
 from hwscale.errors import ConfigError
@@ -25,6 +25,8 @@ from hwscale.runtimes import find_runtime
 from hwscale.timing import Timing, make_timing
 
 SHIPPED, TOO_WIDE, NOT_FITTED, NO_PRICE = "left out", "left out, not shipped", "not fitted", "no price"
+OWN_RATE = "own rate"
+"""The rate that predicts the row was computed from the row itself: no prediction."""
 STANDS_FOR = {"": "stm32f767"}
 """STM32F769I-DISCO is no platform of hwscale; STM32F767 has the same core and clock."""
 COLUMNS = (
@@ -37,7 +39,7 @@ COLUMNS = (
 class Predicted:
     """One published latency with its prediction.
 
-    ``found`` is None where its ops have no price of their own; ``ground`` one of the four above; ``model`` names what
+    ``found`` is None where its ops have no price of their own; ``ground`` one of the five above; ``model`` names what
     predicted, "" for a fit of the row's own group.
     """
 
@@ -99,16 +101,18 @@ def borrowed(row: Row) -> Predicted:
     """As `make_timing` predicts it on its platform, at the clock of the measurement; by the library's own model if there is one."""
     platform = load_platform(STANDS_FOR.get(row.platform, row.platform))
     platform = replace(platform, clock_hz=row.clock_hz)
-    names = {model.name for model in latency_models(platform)} | {rate.runtime for rate in platform.throughput}
-    own = row.library if row.platform and row.library in names else None
-    return by_timing(row, make_timing(platform, find_runtime(row.runtime), own))
+    own = row.platform and row.library in {model.name for model in latency_models(platform)}
+    timing = make_timing(platform, find_runtime(row.runtime), row.library if own else None)
+    found = by_timing(row, timing)
+    same = row.group == ESP_NN and timing.model is not None and timing.model.name == row.library
+    return replace(found, ground=OWN_RATE) if same else found
 
 
-def by_timing(row: Row, timing: Timing) -> Predicted:
-    """What a model of something else says of a row, widened where the network is of another make."""
+def by_timing(row: Row, timing: Timing, *, unseen: bool = True) -> Predicted:
+    """What a model of something else says of a row; ``unseen``: widened where the network is of another make."""
     ops: tuple[OpRecord, ...] = row.sample.ops
     timing = timing.covering({op.kind for op in ops if op.macs})
-    timing = timing.for_network(ops) if any(op.macs for op in ops) else timing
+    timing = timing.for_network(ops) if unseen and any(op.macs for op in ops) else timing
     seconds, model = timing.latency_s(ops), timing.model
     if not seconds or model is None:
         return Predicted(row, None, NO_PRICE)

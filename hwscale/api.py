@@ -154,12 +154,14 @@ def fit(
         return problem, solution, limits, ceilings
 
     problem, solution, limits_only, ceilings = asked(timing)
-    of_its_make = timing.for_network(solution.best.record().ops)
-    if latency_limit == "worst" and of_its_make is not timing:
-        problem, solution, limits_only, ceilings = asked(of_its_make)
-    timing, goal = of_its_make, problem.objective
     chosen = pinned(declared, solution.best.values)
     record = _priced(solution.best, chosen, runtime, space.external_input)
+    of_its_make = timing.for_network(record.ops)
+    if latency_limit == "worst" and of_its_make is not timing:
+        problem, solution, limits_only, ceilings = asked(of_its_make)
+        chosen = pinned(declared, solution.best.values)
+        record = _priced(solution.best, chosen, runtime, space.external_input)
+    timing, goal = of_its_make, problem.objective
 
     found = Fit(
         configuration=chosen,

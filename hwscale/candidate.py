@@ -12,7 +12,6 @@ import numpy as np
 
 from hwscale.chain_space import ChainGroup
 from hwscale.cost_terms import CostArrays, NetworkModel
-from hwscale.ledger import NetworkRecord
 from hwscale.space import Group
 
 _FIRST = ("num_layers", "resolution", "alpha")
@@ -47,11 +46,6 @@ class Candidate(ABC):
     def planned(self) -> Mapping[str, int]:
         """RAM and Flash [B] that the runtime really needs, by name."""
         return _planned(self)
-
-    def record(self) -> NetworkRecord:
-        """The prediction op by op."""
-        model, knobs, height, width = self.priced()
-        return model.record(knobs, height, width)
 
     @property
     @abstractmethod

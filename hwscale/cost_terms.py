@@ -101,7 +101,9 @@ class NetworkModel(ABC):
 
     def terms(self, graph: Graph, facts: Facts | None = None) -> CostTerms:
         """Apply the runtime's memory and Flash rules to a graph, whatever its reading; ``facts`` as in `lowered`."""
-        lowered = self.lowered(graph, facts)
+        return self._terms(graph, self.lowered(graph, facts))
+
+    def _terms(self, graph: Graph, lowered: Graph) -> CostTerms:
         sizes = [tensor.size for tensor in lowered.tensors]
         memory = self.memory(lowered)
         regions = tuple((region.name, region.terms(sizes)) for region in memory.regions)
@@ -123,7 +125,8 @@ class NetworkModel(ABC):
         """The prediction as verification reads it: totals, and each executed op with its live bytes."""
         graph, _ = self.graph(knobs, height, width)
         self.check(graph)
-        lowered, terms = self.lowered(graph), self.terms(graph)
+        lowered = self.lowered(graph)
+        terms = self._terms(graph, lowered)
         live = terms.ram_terms
         ops = tuple(
             OpRecord(
