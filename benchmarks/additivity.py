@@ -1,27 +1,35 @@
 """``python -m benchmarks.additivity``: does a network take as long as its operators do, each timed on its own?
 
 A latency model that adds up operators can only be as good as that sum; this is Table 1 of the AtomNet paper, on this machine.
-Exit code 1 if the bar is missed; a machine that is too noisy is told so instead.
+Exit code 1 if the bar is missed; a machine that is too noisy is told so instead. ``--write`` keeps it in docs/latency_host.md.
 """
 
 from __future__ import annotations
 
+import argparse
+import os
+import platform
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 from typing import Any
 
+from benchmarks import fidelity_tables
 from benchmarks.report import Line, table
 from hwscale.builder import build
 from hwscale.ledger import OpShape
 from hwscale.measure.host import Additivity, Timed, additivity
 
+DOCUMENT = Path(__file__).parents[1] / "docs" / "latency_host.md"
 SECTION = "operators against the whole network, this machine"
 BAR = 0.10
 """Largest median of |sum - whole| / whole."""
 NOISE = 0.05
 """Largest noise of a machine that can be judged."""
 PASSES = 3
+HEADS = ("network", "ops", "sum of operators [ms]", "whole network [ms]", "difference [%]", "noise [%]")
 NETWORKS: tuple[tuple[str, dict[str, Any]], ...] = (
     *(("phinet", {"alpha": a, "resolution": r}) for a, r in ((0.15, 96), (0.25, 96), (0.25, 160), (0.5, 128), (0.75, 160))),
     ("phinet", {"alpha": 0.35, "resolution": 128, "num_layers": 5, "t_zero": 4}),
@@ -112,36 +120,68 @@ def run(passes: int = PASSES) -> Result:
     return Result(tuple(Row(name, tuple(each)) for name, each in zip(names, found, strict=True)))
 
 
+def _cells(result: Result) -> list[tuple[str, ...]]:
+    return [
+        (
+            row.network,
+            f"{row.ops}",
+            f"{1e3 * row.sum_s:.3f}",
+            f"{1e3 * row.whole_s:.3f}",
+            f"{100 * row.difference:+.1f}",
+            f"{100 * row.noise:.1f}",
+        )
+        for row in result.rows
+    ]
+
+
 def rows_table(result: Result) -> str:
     """The rows as AtomNet's Table 1 has them."""
-    heads = ("network", "ops", "sum of operators [ms]", "whole network [ms]", "difference [%]", "noise [%]", "")
-    cells = [
-        (
-            f"{r.ops}",
-            f"{1e3 * r.sum_s:.3f}",
-            f"{1e3 * r.whole_s:.3f}",
-            f"{100 * r.difference:+.1f}",
-            f"{100 * r.noise:.1f}",
-        )
-        for r in result.rows
-    ]
-    return table([(row.network, *cell, "") for row, cell in zip(result.rows, cells, strict=True)], heads)
+    return table([(*cells, "") for cells in _cells(result)], (*HEADS, ""))
+
+
+def document(result: Result, machine: str) -> str:
+    """docs/latency_host.md; of a machine that is too noisy it has no figures, so that such runs leave the same text."""
+    text = f"""# Operators against the whole network
+
+Written by `make fidelity` on the machine that ran it; no test compares it, as timings differ from run to run. Each network runs in
+torch, float32, batch 1, on one core: as a whole, and operator by operator, each timed on its own and added up. *Difference* is
+(sum - whole) / whole; *noise* is how far repeated measurements lie apart. The bar is a median |difference| of {BAR:.0%}, on a machine
+whose median noise is at most {NOISE:.0%}.
+
+"""
+    if result.met is None:
+        return f"{text}Too noisy: the machine's median noise was above {NOISE:.0%}, so nothing is judged and no figures are kept.\n"
+    verdict = result.verdict[0].upper() + result.verdict[1:]
+    return f"{text}Machine: {machine}. {verdict}.\n\n{fidelity_tables.table(HEADS, _cells(result))}\n"
 
 
 def measure() -> list[Line]:
     """Print the table; its median difference as a line, with a bar if the machine was calm enough."""
-    result = run()
+    return [printed(run())]
+
+
+def printed(result: Result) -> Line:
+    """The same for a run."""
     print(f"\n{SECTION}\n{rows_table(result)}\n{result.verdict}", flush=True)
     bar = None if result.met is None else 100 * BAR
     name = f"median |sum of operators - whole|, {len(result.rows)} networks"
-    return [
-        Line(SECTION, name, 100 * result.error, "%", bar, note="" if result.met is not None else "machine too noisy")
-    ]
+    return Line(SECTION, name, 100 * result.error, "%", bar, note="" if result.met is not None else "machine too noisy")
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Print the table and the verdict; 1 if a calm machine missed the bar."""
-    (line,) = measure()
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.additivity", description=(__doc__ or "").split("\n\n")[0]
+    )
+    parser.add_argument("--write", action="store_true", help="also write docs/latency_host.md")
+    write = parser.parse_args(argv).write
+    result = run()
+    line = printed(result)
+    if write:
+        import torch
+
+        machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, torch {torch.__version__}"
+        DOCUMENT.write_text(document(result, machine), encoding="utf-8")
     return 1 if line.passed is False else 0
 
 

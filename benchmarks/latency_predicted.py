@@ -143,7 +143,11 @@ def as_csv() -> str:
         numbers = [""] * 5
         if found is not None:
             times = (found.predicted_s, *found.interval_s)
-            numbers = [*(f"{1e3 * t:.4g}" for t in times), f"{100 * found.error:+.1f}", "yes" if found.covered else "no"]
+            numbers = [
+                *(f"{1e3 * t:.4g}" for t in times),
+                f"{100 * found.error:+.1f}",
+                "yes" if found.covered else "no",
+            ]
         head = [row.group, one.part, row.library, row.runtime, row.clock_hz, row.sample.name, row.sample.network]
         published = f"{1e3 * row.sample.latency_s:.6g}"
         writer.writerow([*head, published, *numbers, one.ground, one.model, row.sample.source])

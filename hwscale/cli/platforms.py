@@ -33,7 +33,7 @@ def list_platforms(as_json: arguments.AsJson = False) -> None:
         ]
         typer.echo(json.dumps(rows, indent=2))
     else:
-        from hwscale.cli.render import render_platforms
+        from hwscale.cli.render_platforms import render_platforms
 
         render_platforms(loaded)
 
@@ -62,10 +62,13 @@ def show_platform(
 
             render_operators(platform.name, tables)
     elif as_json:
+        from hwscale.latency_file import latency_models
+
         shown = asdict(platform) | {"origin": str(platform.origin), "arena_bytes": platform.arena_bytes}
+        shown["latency_models"] = [asdict(model) for model in latency_models(platform)]
         typer.echo(json.dumps(shown, indent=2))
     else:
-        from hwscale.cli.render import render_platform
+        from hwscale.cli.render_platforms import render_platform
 
         render_platform(platform)
 
@@ -81,7 +84,10 @@ def check(target: Target) -> None:
         typer.echo(f"{finding.severity}: {finding}")
     if any(finding.severity == "error" for finding in findings):
         raise typer.Exit(2)
+    from hwscale.latency_file import latency_models
+
     platform = load_platform(target)
+    latency_models(platform)  # says what is wrong with the file beside it
     arena = f"arena {format_bytes(platform.arena_bytes)} ({' + '.join(platform.arena_regions)})"
     marked = sum(region.size_bytes for region in platform.ram if region.arena)
     flash = "no Flash limit" if platform.flash_bytes is None else f"Flash {format_bytes(platform.flash_bytes)}"

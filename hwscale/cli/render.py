@@ -16,7 +16,6 @@ from hwscale.configuration import LiveTensor
 from hwscale.exchange import Bottleneck
 from hwscale.formulas import find_family
 from hwscale.ledger import OpRecord
-from hwscale.platform import Platform
 from hwscale.result import Cost, CostReport, Fit, described
 from hwscale.runtimes import RUNTIMES
 from hwscale.stage_names import gathered
@@ -392,66 +391,3 @@ def _domain(h: dict[str, Any]) -> str:
     if len(values) <= 4:
         return ", ".join(map(_plain, values))
     return f"{_plain(values[0])}, {_plain(values[1])}, ... {_plain(values[-1])}"
-
-
-def render_platforms(platforms: Sequence[Platform]) -> None:
-    """One line a platform."""
-    table = Table(box=None, padding=(0, 2), show_edge=False)
-    table.add_column("name")
-    table.add_column("core")
-    for column in ("arena RAM", "Flash", "clock"):
-        table.add_column(column, justify="right")
-    table.add_column("latency rates")
-    for p in platforms:
-        flash = "-" if p.flash_bytes is None else format_bytes(p.flash_bytes)
-        clock = f"{p.clock_hz / 1e6:g} MHz"
-        table.add_row(p.name, escape(p.core), format_bytes(p.arena_bytes), flash, clock, escape(p.default_rates or "-"))
-    _console().print(table)
-
-
-def render_platform(platform: Platform) -> None:
-    """Everything a descriptor says, with sources."""
-    console = _console()
-    console.print(f"[bold]{platform.name}[/bold]  " + escape(f"{platform.part}, {platform.vendor}, {platform.core}"))
-    console.print(
-        f"  clock {platform.clock_hz / 1e6:g} MHz ({platform.clock_source.status}: {escape(platform.clock_source.text)})"
-    )
-    regions = escape(" + ".join(platform.arena_regions))
-    console.print(f"  arena RAM {format_bytes(platform.arena_bytes)}: {regions}")
-    if platform.flash is None:
-        console.print("  Flash: no limit")
-    else:
-        source = platform.flash.source
-        size = format_bytes(platform.flash.size_bytes)
-        console.print(f"  Flash {size} {platform.flash.location} ({source.status}: {escape(source.text)})")
-    table = Table(box=None, padding=(0, 2), show_edge=False)
-    for column in ("region", "address", "size", "arena", "status", "source"):
-        table.add_column(column)
-    for region in platform.ram:
-        address = "-" if region.base_address is None else f"0x{region.base_address:08x}"
-        arena = "yes" if region.arena else "no"
-        table.add_row(
-            escape(region.name),
-            address,
-            format_bytes(region.size_bytes),
-            arena,
-            region.source.status,
-            escape(region.source.text),
-        )
-    console.print(table)
-    for power in platform.power:
-        console.print(
-            f"  power {power.power_mw:g} mW, {escape(power.condition)} ({power.source.status}: {escape(power.source.text)})"
-        )
-    if not platform.throughput:
-        console.print("  no operator rates: latency is unknown")
-        return
-    rates = Table(box=None, padding=(0, 2), show_edge=False)
-    for column in ("operator", "rates", "M MAC/s", "status", "source"):
-        rates.add_column(column, justify="right" if column == "M MAC/s" else "left")
-    for rate in platform.throughput:
-        speed = "not supported" if rate.mac_per_s is None else f"{rate.mac_per_s / 1e6:.1f}"
-        rates.add_row(rate.operator, escape(rate.runtime), speed, rate.source.status, escape(rate.source.text))
-    console.print(rates)
-    if platform.default_rates:
-        console.print(f"  default rates: {escape(platform.default_rates)}")
