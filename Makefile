@@ -26,6 +26,8 @@ fidelity: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.fidelity
 	$(BIN)/python -m benchmarks.atomnet_rows
 	$(BIN)/python -m benchmarks.fidelity_runtimes
+	$(BIN)/python -m benchmarks.latency_report
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.additivity --write
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("hwscale needs Python 3.11 or newer, got " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'

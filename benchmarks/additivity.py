@@ -143,14 +143,14 @@ def document(result: Result, machine: str) -> str:
     """docs/latency_host.md; of a machine that is too noisy it has no figures, so that such runs leave the same text."""
     text = f"""# Operators against the whole network
 
-Written by `make fidelity` on the machine that ran it; no test compares it, as timings differ from run to run. Each network runs in
-torch, float32, batch 1, on one core: as a whole, and operator by operator, each timed on its own and added up. *Difference* is
-(sum - whole) / whole; *noise* is how far repeated measurements lie apart. The bar is a median |difference| of {BAR:.0%}, on a machine
-whose median noise is at most {NOISE:.0%}.
+Written by `make fidelity` on the machine that ran it; no test compares it, as timings differ from run to run. Each
+network runs in torch, float32, batch 1, on one core: as a whole, and operator by operator, each timed on its own and
+added up. *Difference* is (sum - whole) / whole; *noise* is how far repeated measurements lie apart. The bar is a median
+|difference| of {BAR:.0%}, on a machine whose median noise is at most {NOISE:.0%}.
 
 """
     if result.met is None:
-        return f"{text}Too noisy: the machine's median noise was above {NOISE:.0%}, so nothing is judged and no figures are kept.\n"
+        return f"{text}Too noisy: median noise above {NOISE:.0%}, so nothing is judged and no figures are kept.\n"
     verdict = result.verdict[0].upper() + result.verdict[1:]
     return f"{text}Machine: {machine}. {verdict}.\n\n{fidelity_tables.table(HEADS, _cells(result))}\n"
 
@@ -180,7 +180,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if write:
         import torch
 
-        machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, torch {torch.__version__}"
+        versions = f"Python {platform.python_version()}, torch {torch.__version__}"
+        machine = f"{platform.machine()}, {os.cpu_count()} cores, {versions}"
         DOCUMENT.write_text(document(result, machine), encoding="utf-8")
     return 1 if line.passed is False else 0
 

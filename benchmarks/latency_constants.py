@@ -64,7 +64,7 @@ def share_within(found: Sequence[Compared], share: float) -> float:
 
 @lru_cache(maxsize=1)
 def moved() -> tuple[Predicted, ...]:
-    """Rows of other Cortex-M7 parts as the models of `HOME` predict them, scaled by the clock, with widened intervals."""
+    """Rows of other Cortex-M7 parts by the models of `HOME`, scaled by the clock, with widened intervals."""
     models = {fit.library: fit.model for fit in fits() if fit.platform == HOME}
     found = []
     for row in samples():

@@ -1,4 +1,4 @@
-"""Predicted over published latency as an SVG: two panels, both axes logarithmic and alike; a shape and a colour per part."""
+"""Predicted over published latency as an SVG: two panels, both axes of each logarithmic and alike; a shape per part."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from benchmarks.latency_predicted import SHIPPED, TOO_WIDE, Predicted
 
 SIDE, GAP, LEFT, TOP, LEGEND = 420, 76, 70, 84, 84
 INK, QUIET, GRID, EDGE = "#20242b", "#5b616b", "#eceff3", "#c9ced6"
+XMLNS = "http://www.w3.org/2000/svg"
 SIZE = 4.5
 """Half the side of a mark [px]."""
 HIGH = 10_000.0
@@ -35,7 +36,7 @@ def svg(predicted: Sequence[Predicted]) -> str:
     """The figure as text, the same for the same rows."""
     width, height = LEFT + 2 * SIDE + GAP + 24, TOP + SIDE + 46 + LEGEND
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="12">',
+        f'<svg xmlns="{XMLNS}" viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="12">',
         f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
         f'<text x="{LEFT}" y="24" font-size="16" fill="{INK}">Predicted (up) over published (right) latency</text>',
         f'<text x="{LEFT}" y="44" fill="{QUIET}">solid line: equal; dashed: {100 * BAND:.0f} % above and below</text>',
@@ -65,11 +66,11 @@ def _panel(title: str, own: Sequence[Predicted], x: int) -> list[str]:
             f'<text x="{x + at:.1f}" y="{bottom + 16}" text-anchor="middle" fill="{QUIET}">{tick}</text>',
             f'<text x="{x - 6}" y="{bottom - at + 4:.1f}" text-anchor="end" fill="{QUIET}">{tick}</text>',
         ]
-    middle = TOP + SIDE // 2
+    aside = f"translate({x - 48} {TOP + SIDE // 2}) rotate(-90)"
     lines += [
         f'<rect x="{x}" y="{TOP}" width="{SIDE}" height="{SIDE}" fill="none" stroke="{EDGE}"/>',
         f'<text x="{x + SIDE // 2}" y="{bottom + 36}" text-anchor="middle" fill="{INK}">published [ms]</text>',
-        f'<text transform="translate({x - 48} {middle}) rotate(-90)" text-anchor="middle" fill="{INK}">predicted [ms]</text>',
+        f'<text transform="{aside}" text-anchor="middle" fill="{INK}">predicted [ms]</text>',
         f'<path d="M{x} {bottom}L{x + SIDE} {TOP}" stroke="{QUIET}" fill="none"/>',
     ]
     for factor in (1 + BAND, 1 - BAND):

@@ -98,7 +98,7 @@ def _own(key: tuple[str, str], rows: Sequence[Row], shipped: dict[tuple[str, str
 
 
 def borrowed(row: Row) -> Predicted:
-    """As `make_timing` predicts it on its platform, at the clock of the measurement; by the library's own model if there is one."""
+    """As `make_timing` predicts it at the clock of the measurement, by the library's own model if there is one."""
     platform = load_platform(STANDS_FOR.get(row.platform, row.platform))
     platform = replace(platform, clock_hz=row.clock_hz)
     own = row.platform and row.library in {model.name for model in latency_models(platform)}

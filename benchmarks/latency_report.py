@@ -1,7 +1,7 @@
 """``python -m benchmarks.latency_report``: predicted beside published latency for every row of the data.
 
-Writes the tables of docs/latency.md, each between its two marks, docs/latency_rows.csv (every row) and docs/latency.svg (the
-plot). ``--check`` says whether they are what this would write.
+Writes the tables of docs/latency.md, each between its two marks, docs/latency_rows.csv (every row) and docs/latency.svg
+(the plot). ``--check`` says whether they are what this would write.
 """
 
 from __future__ import annotations

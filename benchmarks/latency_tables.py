@@ -229,7 +229,12 @@ def left_table() -> str:
 
 
 def in_short() -> str:
-    """How many rows there are."""
+    """How many rows there are, and how many of them lie in their intervals."""
     by_ground = Counter(one.ground for one in predictions())
-    said = ", ".join(f"{n} {ground}" for ground, n in by_ground.items())
-    return f"{len(predictions())} rows are compared ({said}); {len(left_out())} rows are left out."
+    inside = Counter(one.ground for one in predictions() if one.found is not None and one.found.covered)
+    said = [
+        f"* {ground}: {n} rows" + f", {inside[ground]} inside" * (ground != NO_PRICE) for ground, n in by_ground.items()
+    ]
+    return "\n".join(
+        [f"{len(samples())} rows are compared, {len(left_out())} are left out. By what predicts them:\n", *said]
+    )

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hwscale.chain_model import ChainModel
-from hwscale.cost_terms import CostArrays, NetworkModel, sums
+from hwscale.cost_terms import CostArrays, Ints, NetworkModel, sums
 from hwscale.errors import ConfigError
 from hwscale.formulas import find_family, find_lattice_family
 from hwscale.formulas.family import Family, Settings, Structure
@@ -22,7 +22,7 @@ from hwscale.formulas.graph import Graph, total
 from hwscale.formulas.stagewise import stagewise
 from hwscale.formulas.tape import Kernel, Tape
 from hwscale.runtimes import find_runtime
-from hwscale.runtimes.runtime import Facts, Runtime
+from hwscale.runtimes.runtime import Facts, Greedy, Lifetimes, Runtime
 from hwscale.work import Work, works_of
 
 CHUNK = 8192
@@ -43,6 +43,7 @@ class CostModel(NetworkModel):
         super().__init__(settings, runtime, external_input, works)
         self.family = family
         self._kernels: dict[tuple[Any, ...], Kernel] = {}
+        self._packed: dict[tuple[Any, ...], tuple[Kernel, Lifetimes]] = {}
 
     def graph(self, knobs: Mapping[str, float], height: int, width: int) -> tuple[Graph, Structure]:
         """The graph of one configuration in Python ints; ConfigError if the reference network cannot be built."""
@@ -130,21 +131,52 @@ class CostModel(NetworkModel):
         square = per_row or height == width
         key = (pattern, knobs, maps, None if square else (height, width), per_row)
         if key not in self._kernels:
-            tape = Tape()
-            if square:  # a rectangle is one input shape: its sides stay the ints they are
-                height = width = tape.input("height", "i", array=per_row)
-            widths = self.family.widths(self.settings, {name: tape.input(name, "f") for name in knobs}, tape)
-            map_structure, facts = maps
-            structure = map_structure + pattern
-            graph = self.family.graph(self.settings, widths, height, width, structure)
-            lowered = self.lowered(graph, facts)
+            tape, graph, lowered, flags = self._recorded(pattern, knobs, maps, height, width)
             ram = self._ram(lowered, tape)
             flash_bytes = self.runtime.flash_bytes(lowered)
             macs, params = sums(graph)
             works = works_of(lowered, self.works).values()
-            flags = self.family.width_structure(self.settings, widths)
             self._kernels[key] = tape.compile([ram, flash_bytes, macs, params, *works, *flags])
         return self._kernels[key]
+
+    def _recorded(
+        self, pattern: Structure, knobs: tuple[str, ...], maps: tuple[Structure, Facts], height: Any, width: Any
+    ) -> tuple[Tape, Graph, Graph, tuple[Any, ...]]:
+        """The formula on a tape: the graph, what the runtime makes of it, and the structure that the widths have."""
+        tape, per_row = Tape(), isinstance(height, np.ndarray)
+        if per_row or height == width:  # a rectangle is one input shape: its sides stay the ints they are
+            height = width = tape.input("height", "i", array=per_row)
+        widths = self.family.widths(self.settings, {name: tape.input(name, "f") for name in knobs}, tape)
+        map_structure, facts = maps
+        graph = self.family.graph(self.settings, widths, height, width, map_structure + pattern)
+        return tape, graph, self.lowered(graph, facts), self.family.width_structure(self.settings, widths)
+
+    def buffers(
+        self, knobs: Mapping[str, Any], height: Any, width: Any, maps: tuple[Structure, Facts], pattern: Structure
+    ) -> tuple[Ints, Ints, Lifetimes] | None:
+        """Sizes [B] of the tensors that a greedy planner packs, (tensors, rows), what persists beside them [B], (rows,), and when they live.
+
+        None for a runtime that packs otherwise, or if a row has another width structure than ``pattern``.
+        """
+        if not isinstance(self.runtime, Greedy):
+            return None
+        per_row = isinstance(height, np.ndarray)
+        key = ("buffers", pattern, tuple(knobs), maps, None if per_row or height == width else (height, width), per_row)
+        if key not in self._packed:
+            tape, _, lowered, flags = self._recorded(pattern, tuple(knobs), maps, height, width)
+            sizes = [tensor.size for tensor in lowered.tensors]
+            if self.external_input:
+                sizes[0] = 0
+            kernel = tape.compile([*sizes, self.memory(lowered).persistent, *flags])
+            self._packed[key] = kernel, self.runtime.lifetimes(lowered)
+        kernel, lifetimes = self._packed[key]
+        rows = len(knobs["alpha"])
+        integers = np.empty((len(lifetimes) + 1, rows), np.int64)
+        matched = np.empty((len(pattern), rows), np.bool_)
+        kernel.run({**knobs, "height": height}, kernel.workspace(rows), [*integers, *matched])
+        if not (matched == np.array(pattern, np.bool_)[:, None]).all():
+            return None
+        return integers[:-1], integers[-1], lifetimes
 
     def _ram(self, lowered: Graph, tape: Tape) -> Any:
         """The memory rule, recorded."""

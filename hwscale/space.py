@@ -26,7 +26,7 @@ from hwscale.formulas import find_family, find_lattice_family
 from hwscale.formulas.family import Family, Hyperparameter, Settings, Structure
 from hwscale.formulas.rounding import breakpoints, shortest_decimal
 from hwscale.formulas.stagewise import StagewiseFamily, stagewise
-from hwscale.runtimes.runtime import Facts
+from hwscale.runtimes.runtime import Facts, Lifetimes
 from hwscale.search_space import SearchSpace
 from hwscale.work import Work
 
@@ -86,17 +86,24 @@ class Group:
 
     def costs(self, root: Ints, alpha: Ints, box: Sequence[Ints]) -> CostArrays:
         """Exact costs of the candidates (root[n], alpha[n], box[0][n], ...)."""
+        knobs, height, width = self._inputs(root, alpha, box)
+        return self.model.many(knobs, height, width, self.map_structure, self.width_structure, self.facts)
+
+    def buffers(self, root: Ints, alpha: Ints, box: Sequence[Ints]) -> tuple[Ints, Ints, Lifetimes] | None:
+        """What a greedy planner packs for the same, see `hwscale.cost_model.CostModel.buffers`."""
+        knobs, height, width = self._inputs(root, alpha, box)
+        return self.model.buffers(knobs, height, width, (self.map_structure, self.facts), self.width_structure)
+
+    def _inputs(self, root: Ints, alpha: Ints, box: Sequence[Ints]) -> tuple[dict[str, Any], Any, Any]:
+        """Knobs by name, height and width of candidates."""
         knobs = {"alpha": self.alphas[self.starts[root] + alpha]}
         knobs |= {name: values[root] for name, values in self._knobs.items()}
         knobs |= {name: values[at] for (name, values), at in zip(self.boxes.items(), box, strict=True)}
-        height: Any
-        width: Any
-        if self._one_size:
-            height, width = self.roots[0].height, self.roots[0].width
-            width = height if height == width else width
-        else:
-            height = width = self._heights[root]
-        return self.model.many(knobs, height, width, self.map_structure, self.width_structure, self.facts)
+        if not self._one_size:
+            heights = self._heights[root]
+            return knobs, heights, heights
+        height, width = self.roots[0].height, self.roots[0].width
+        return knobs, height, height if height == width else width
 
     def hyperparameters(self, root: int, alpha: int, box: Sequence[int]) -> dict[str, Any]:
         """The candidate in the family's names and declared order; alpha as the shortest decimal of its interval."""

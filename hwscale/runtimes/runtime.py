@@ -129,6 +129,18 @@ class Bounded(Protocol):
         """The least and the most RAM [B] of a lowered graph in Python ints."""
 
 
+Lifetimes = tuple[tuple[int, int], ...]
+"""Per tensor the first and the last op, counted from 1, that it lives at; 0 is before the first."""
+
+
+@runtime_checkable
+class Greedy(Protocol):
+    """A runtime whose one region is what TensorFlow Lite Micro's greedy planner makes of its tensors, each rounded up to 16 B."""
+
+    def lifetimes(self, lowered: Graph) -> Lifetimes:
+        """When each tensor lives: the ops alone decide it, in whatever reading."""
+
+
 def least_ram(runtime: Runtime, lowered: Graph, external_input: bool) -> int | None:
     """The lower end of the RAM [B] where a runtime only bounds it; None where it says what it needs."""
     return runtime.ram_interval(lowered, external_input)[0] if isinstance(runtime, Bounded) else None

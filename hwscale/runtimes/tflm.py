@@ -18,7 +18,7 @@ from hwscale.formulas.graph import HOLD, Graph, Integer, Op, aligned, total
 from hwscale.runtimes import tflm_lowering as lowering
 from hwscale.runtimes.live_range import live_steps
 from hwscale.runtimes.planner import ALIGNMENT_BYTES, Buffer, plan_arena
-from hwscale.runtimes.runtime import Facts, Memory, Parts, Region
+from hwscale.runtimes.runtime import Facts, Lifetimes, Memory, Parts, Region
 
 VERSION = "0.dev20261023182759"
 WEIGHTED = frozenset({"conv2d", "pointwise", "depthwise", "fully_connected"})
@@ -70,6 +70,9 @@ class Tflm:
     def memory(self, lowered: Graph) -> Memory:
         return Memory((Region("head", live_steps(lowered.ops), _aligned_total),), _tail(lowered))
 
+    def lifetimes(self, lowered: Graph) -> Lifetimes:
+        return lifetimes(lowered)
+
     def plan(self, lowered: Graph, external_input: bool) -> Parts:
         return ("head", head_bytes(lowered, external_input)), ("tail", int(_tail(lowered)))
 
@@ -92,23 +95,27 @@ class Tflm:
         return FIXED_BYTES + 8 + TENSOR_BYTES + 8 - 8, FILE_FIXED_BYTES + FILE_TENSOR_BYTES
 
 
-def head_bytes(lowered: Graph, external_input: bool = False) -> int:
-    """What the greedy planner needs for the tensors and scratch of a lowered graph in Python ints."""
-    last = len(lowered.ops)
+def lifetimes(lowered: Graph) -> Lifetimes:
+    """When each tensor of a lowered graph lives, on the planner's clock: op j runs at j, the input is there at 0."""
     born = {op.output: at for at, op in enumerate(lowered.ops, start=1)}
     dies = {tensor: at for at, op in enumerate(lowered.ops, start=1) for tensor in op.inputs}
     at_once = {tensor: at for at, op in enumerate(lowered.ops, start=1) for tensor in op.scratch}
     if lowered.ops:
-        dies[lowered.ops[-1].output] = last
-    buffers = []
+        dies[lowered.ops[-1].output] = len(lowered.ops)
+    found = []
     for tensor in lowered.tensors:
         index = tensor.index
-        if index in at_once:
-            buffers.append(Buffer(int(tensor.size), at_once[index], at_once[index]))
-            continue
-        first = born.get(index, 0)
-        size = 0 if index == 0 and external_input else int(tensor.size)
-        buffers.append(Buffer(size, first, max(first, dies.get(index, first))))
+        first = at_once.get(index, born.get(index, 0))
+        found.append((first, max(first, first if index in at_once else dies.get(index, first))))
+    return tuple(found)
+
+
+def head_bytes(lowered: Graph, external_input: bool = False) -> int:
+    """What the greedy planner needs for the tensors and scratch of a lowered graph in Python ints."""
+    sizes = [int(tensor.size) for tensor in lowered.tensors]
+    if external_input:
+        sizes[0] = 0
+    buffers = [Buffer(size, *life) for size, life in zip(sizes, lifetimes(lowered), strict=True)]
     return plan_arena(buffers).head_bytes
 
 

@@ -7,15 +7,21 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
+import numpy.typing as npt
 
 from hwscale.candidate import Candidate
 from hwscale.cost_terms import CostArrays, Ints
 from hwscale.problem import Problem, candidates
+from hwscale.solve.lattice_plans import packable
 from hwscale.space import Group
 
 TOLERANCE = 1e-9
 """Relative slack on float scores while searching: vector and scalar logarithms differ by a few ulp, so nothing within it is
 discarded before the exact comparison at the end."""
+
+
+SMALLEST, LARGEST = 16, 4096
+"""Candidates that are packed at once: few at first, as the best one mostly fits."""
 
 
 class Status(StrEnum):
@@ -96,6 +102,10 @@ class Incumbent:
         top = float(scores.max())
         if top < self.threshold:
             return rows[:0]
+        packed = self._packed(group, root, alpha, box, rows, scores) if self._plan else None
+        if packed is not None:
+            self._offer_each(group, root, alpha, box, costs, packed[0])
+            return packed[1]
         near = scores >= top - TOLERANCE * max(1.0, abs(top))
         broken = self._offer_each(group, root, alpha, box, costs, rows[near])
         if not broken:
@@ -106,6 +116,30 @@ class Incumbent:
                 break
             broken += self._offer_each(group, root, alpha, box, costs, rest[at : at + 1])
         return np.array(broken, np.int64)
+
+    def _packed(
+        self, group: Group, root: Ints, alpha: Ints, box: tuple[Ints, ...], rows: Ints, scores: npt.NDArray[np.float64]
+    ) -> tuple[Ints, Ints] | None:
+        """The best of ``rows`` that can be packed, ties included, and those no worse that cannot; None if each must be planned alone."""
+        order, at, size = np.argsort(-scores, kind="stable"), 0, SMALLEST
+        kept, lost, least = [rows[:0]], [rows[:0]], self.threshold
+        while at < len(order):
+            batch = order[at : at + size]
+            batch = batch[scores[batch] >= least]
+            if not len(batch):
+                break
+            some = rows[batch]
+            fits = packable(self.problem, group, root[some], alpha[some], tuple(axis[some] for axis in box))
+            if fits is None:
+                return None
+            if fits.any():
+                top = float(scores[batch[fits]].max())
+                least = max(least, top - TOLERANCE * max(1.0, abs(top)))
+            near = scores[batch] >= least
+            kept.append(some[fits & near])
+            lost.append(some[~fits & near])
+            at, size = at + size, min(4 * size, LARGEST)
+        return np.concatenate(kept), np.concatenate(lost)
 
     def _offer_each(
         self, group: Group, root: Ints, alpha: Ints, box: tuple[Ints, ...], costs: CostArrays, rows: Ints
