@@ -26,6 +26,7 @@ PLATFORMS = Path(__file__).parents[1] / "platforms"
 RUNTIMES = {
     "tflm + cmsis-nn": ("tflm",),
     "tinyengine": ("tinyengine",),
+    "tinyengine (AtomNet)": ("tinyengine",),
     "x-cube-ai 7.3": ("xcubeai-7.3",),
     "x-cube-ai (AtomNet)": ("xcubeai-7.3",),
     "x-cube-ai 8.1": ("xcubeai-8.1",),
@@ -34,7 +35,12 @@ RUNTIMES = {
     "st-edge-ai 3.0": ("st-edge-ai-3.0",),
 }
 """Runtimes of hwscale that a library answers for; others are there by their name alone (``rates``)."""
-DEFAULTS = {"stm32h743": "x-cube-ai 7.3", "stm32h747": "x-cube-ai 7.3", "stm32h7a3": "x-cube-ai 7.3"}
+DEFAULTS = {
+    "stm32f746": "x-cube-ai (AtomNet)",
+    "stm32h743": "x-cube-ai 7.3",
+    "stm32h747": "x-cube-ai 7.3",
+    "stm32h7a3": "x-cube-ai 7.3",
+}
 """What the runtime `tensors` takes; elsewhere the model with the narrowest interval."""
 NOTES = {
     "x-cube-ai (AtomNet)": "the paper states no version; on STM32H743 its latencies are within 5 % of X-CUBE-AI 7.3's",
@@ -44,6 +50,8 @@ NOTES = {
 LIKE = {
     "x-cube-ai 7.3": ("stm32h743", "x-cube-ai 7.3"),
     "x-cube-ai (AtomNet)": ("stm32h743", "x-cube-ai 7.3"),
+    "tinyengine (AtomNet)": ("stm32h743", "tinyengine"),
+    "st-edge-ai 4.0": ("stm32h747", "st-edge-ai 3.0"),
     "x-cube-ai 8.0": ("stm32h747", "x-cube-ai 8.1"),
     "x-cube-ai 8.1": ("stm32h747", "x-cube-ai 8.1"),
     "x-cube-ai 9.0": ("stm32h747", "x-cube-ai 10.0"),

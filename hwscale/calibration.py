@@ -37,6 +37,8 @@ NETWORK_RUNGS: tuple[Rung, ...] = (
 
 FEWEST = 3
 """Networks, or shapes of one operator, below which nothing can be left out and fitted without."""
+FEWEST_ALIKE = 2
+"""The same where one factor on another model is all that is asked: each of two is predicted from the other."""
 
 ALONE, FOLDS = 32, 16
 """Networks up to which each is left out alone; more are left out a sixteenth at a time, or thousands would take days."""
@@ -125,7 +127,7 @@ def calibrate(
     if single:
         kinds = sorted({sample.ops[0].kind for sample in samples})
         parts = [([s for s in samples if s.ops[0].kind == kind], operator_rungs(kind)) for kind in kinds]
-    _check(samples, parts, single=single)
+    _check(samples, parts, single=single, fewest=FEWEST if like is None else FEWEST_ALIKE)
     terms: list[Term] = []
     left_out: dict[int, LeftOut] = {}
     errors: list[tuple[float, int]] = []
@@ -155,22 +157,26 @@ def operator_rungs(kind: str) -> tuple[tuple[Work, ...], ...]:
 
 def half_width(errors: Sequence[float], networks: int, free: int) -> float:
     """Half the width of an interval in ln(measured / predicted) that holds `COVERAGE` of new networks: Student's t on the root mean
-    square of the left-out errors, ``free`` degrees of freedom."""
+    square of the left-out errors, ``free`` degrees of freedom; infinite without any."""
     from scipy.special import stdtrit
 
+    if not errors:
+        return math.inf
     spread = math.sqrt(sum(error**2 for error in errors) / len(errors))
     return float(stdtrit(free, (1 + COVERAGE) / 2)) * spread * math.sqrt(1 + 1 / networks)
 
 
-def _check(samples: Sequence[Sample], parts: Sequence[tuple[list[Sample], tuple[Rung, ...]]], *, single: bool) -> None:
+def _check(
+    samples: Sequence[Sample], parts: Sequence[tuple[list[Sample], tuple[Rung, ...]]], *, single: bool, fewest: int
+) -> None:
     if not samples:
         raise ConfigError("there is no measurement to calibrate on; measure what `hwscale calibrate --plan` lists")
     wanted = []
     for part, _ in parts:
         have = len({sample.network for sample in part})
-        if have < FEWEST:
+        if have < fewest:
             what = f"shapes of {part[0].ops[0].kind}" if single else "networks"
-            wanted.append(f"{FEWEST - have} more {what} (it has {have})")
+            wanted.append(f"{fewest - have} more {what} (it has {have})")
     if wanted:
         raise ConfigError(
             f"the measurements do not determine a model: measure {', '.join(wanted)}; `hwscale calibrate --plan` lists shapes"
@@ -258,7 +264,8 @@ class _Table:
 
     def _without_each(self, rows: npt.NDArray[np.bool_]) -> Iterator[tuple[str, list[float], int]]:
         """Each network among ``rows``, its samples as predicted [s] by a model of the others, and that model's coefficients."""
-        for network in dict.fromkeys(self.names[rows].tolist()):
+        networks = dict.fromkeys(self.names[rows].tolist())
+        for network in networks if len(networks) > 1 else ():
             of = self.names == network
             rung = self.choose(rows & ~of)
             coefficients = self.fit(rung, rows & ~of)

@@ -36,7 +36,7 @@ def test_the_file_is_what_the_script_writes(file: Path) -> None:
 
 
 def test_every_bar_judges_the_fitted_libraries_of_its_rows() -> None:
-    assert Counter(one.bar.name for one in FITTED) == {BARS[0].name: 4, BARS[1].name: 4, BARS[2].name: 1}
+    assert Counter(one.bar.name for one in FITTED) == {BARS[0].name: 4, BARS[1].name: 5, BARS[2].name: 2}
 
 
 @pytest.mark.parametrize("one", FITTED, ids=name)
@@ -44,7 +44,7 @@ def test_the_mean_error_of_networks_left_out_keeps_its_bar(one: Judged) -> None:
     assert one.found.mape <= one.bar.mape
 
 
-@pytest.mark.parametrize("one", FITTED, ids=name)
+@pytest.mark.parametrize("one", [one for one in FITTED if one.found.n > 2], ids=name)
 def test_networks_left_out_are_ranked_as_published(one: Judged) -> None:
     assert one.found.spearman is not None
     assert one.found.spearman >= SPEARMAN_BAR
@@ -63,11 +63,7 @@ def test_intervals_of_all_fitted_rows_together_hold_nine_tenths() -> None:
 def test_the_document_names_every_bar_that_is_missed() -> None:
     text = latency_report.DOCUMENT.read_text(encoding="utf-8")
     missed = {(one.bar.name, one.library, one.missed) for one in judged() if one.missed}
-    assert missed == {
-        (BARS[1].name, "st-edge-ai 4.0", ("MAPE",)),
-        (BARS[2].name, "tinyengine (AtomNet)", ("MAPE",)),
-        (BARS[2].name, "x-cube-ai (AtomNet)", ("coverage",)),
-    }
+    assert missed == {(BARS[2].name, "x-cube-ai (AtomNet)", ("coverage",))}
     assert all(f"* Missed: {bar}, {library} " in text for bar, library, _ in missed)
 
 
@@ -108,7 +104,7 @@ def test_optimised_libraries_differ_by_no_more_than_stated() -> None:
 
 def test_a_network_of_another_make_was_off_by_no_more_than_stated() -> None:
     found = latency_constants.unseen()
-    assert len(found) == 10
+    assert len(found) == 13
     assert latency_constants.worst(found).factor <= timing.UNSEEN
 
 
