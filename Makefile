@@ -26,6 +26,7 @@ fidelity: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.fidelity
 	$(BIN)/python -m benchmarks.atomnet_rows
 	$(BIN)/python -m benchmarks.fidelity_runtimes
+	$(BIN)/python -m benchmarks.schedules
 	$(BIN)/python -m benchmarks.latency_report
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.additivity --write
 

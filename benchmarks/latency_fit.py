@@ -2,7 +2,7 @@
 
 A model that says less than the rates of single operators would, with an interval wider than `LITERATURE`, is not shipped.
 
-`python -m benchmarks.latency_fit` writes the files anew; tests/test_latency_files.py says that they are what is there. Every
+`python -m benchmarks.latency_fit` writes the files anew; tests/test_latency_report.py says that they are what is there. Every
 model is fitted on networks of convolutions: MLPerf's autoencoder, fully connected layers alone, has no part in any.
 """
 

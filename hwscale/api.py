@@ -23,6 +23,8 @@ from hwscale.problem import Problem
 from hwscale.result import Cost, CostReport, Evidence, Fit
 from hwscale.runtimes import DEFAULT as DEFAULT_RUNTIME
 from hwscale.runtimes import find_runtime
+from hwscale.schedules import Schedule, executed, make_schedule
+from hwscale.schedules.evidence import NO_LATENCY, ram_evidence
 from hwscale.solve import solve
 from hwscale.solve.solution import Solution
 from hwscale.solve.targets import solve_targets
@@ -210,35 +212,67 @@ def cost(
     platform: str | Path | Platform | None = None,
     input_buffer: str = "counted",
     rates: str | None = None,
+    schedule: str = "layer",
+    n_patch: int | None = None,
+    split_idx: int | None = None,
 ) -> CostReport:
     """RAM, Flash, MACs, params of one configuration, op by op; latency and energy on a platform that has rates.
 
-    ``values`` are hyperparameters and options, defaults fill the rest; ``rates`` as in `fit`. Raises ConfigError for a network that the reference
-    cannot build, and PlatformError for a bad platform.
+    ``values`` are hyperparameters and options, defaults fill the rest; ``rates`` as in `fit`. ``schedule`` patch, patch+, stream1d or
+    stream2d runs the first ``split_idx`` ops on ``n_patch`` x ``n_patch`` patches (`hwscale.schedules.schedule`), which may
+    stand in ``values`` too. Raises ConfigError for a network that the reference cannot build or the schedule cannot cut,
+    and PlatformError for a bad platform.
     """
     _choose("input_buffer", input_buffer, INPUT_BUFFERS)
     external = input_buffer == "external"
+    values, plan = _schedule(values, schedule, n_patch, split_idx)
     chosen = configure(net, values, input_shape=input_shape, classes=classes, in_channels=in_channels)
     wanted = find_runtime(runtime)
-    record = chosen.record(runtime, external)
+    record = chosen.record(runtime, external, plan)
     where = None if platform is None else load_platform(platform)
-    timing = make_timing(where, wanted, rates).covering({op.kind for op in record.ops if op.macs})
-    timing = timing.for_network(record.ops)
-    usable = {name: usable_bytes(where, wanted, name) for name in ("ram", "flash")}
-    return CostReport(
+    counted = executed(chosen.graph(runtime, external, plan), plan)
+    report = CostReport(
         chosen,
         runtime,
         where.name if where else None,
-        _cost(record, timing),
+        Cost(record.ram_bytes, record.flash_bytes, record.macs, record.params),
         record.ops,
-        *chosen.peak(runtime, external),
-        evidence=_evidence(wanted.evidence, timing),
-        usable={name: size for name, size in usable.items() if size is not None},
+        *chosen.peak(runtime, external, plan),
+        evidence={},
+        usable={name: size for name in ("ram", "flash") if (size := usable_bytes(where, wanted, name)) is not None},
         external_input=external,
-        fs_per_unit=timing.fs_per_unit,
         ram_parts=record.ram_parts,
         least_ram_bytes=record.least_ram_bytes,
+        schedule=plan,
+        layer_macs=record.macs if plan.plain else chosen.record(runtime, external).macs,
+        additions=int(sum(op.additions for op in counted)),
     )
+    if not plan.plain:
+        if rates is not None:
+            raise ConfigError(f"rates={rates}: operator models are of schedule layer; drop rates or the schedule")
+        evidence = {**wanted.evidence, "ram": ram_evidence(plan, runtime), "latency": NO_LATENCY, "energy": NO_LATENCY}
+        return replace(report, evidence=evidence)
+    timing = make_timing(where, wanted, rates).covering({op.kind for op in record.ops if op.macs})
+    timing = timing.for_network(record.ops)
+    return replace(
+        report,
+        cost=_cost(record, timing),
+        evidence=_evidence(wanted.evidence, timing),
+        fs_per_unit=timing.fs_per_unit,
+    )
+
+
+def _schedule(
+    values: Mapping[str, Any] | None, schedule: str, n_patch: int | None, split_idx: int | None
+) -> tuple[Mapping[str, Any] | None, Schedule]:
+    """Hyperparameters and options, and the schedule, whose numbers may stand among them."""
+    given = {"n_patch": n_patch, "split_idx": split_idx}
+    if isinstance(values, Mapping) and (among := {name: values[name] for name in given if name in values}):
+        if twice := [name for name in among if given[name] is not None]:
+            raise ConfigError(f"{twice[0]} is given twice, as {given[twice[0]]} and {among[twice[0]]}; keep one")
+        given |= among
+        values = {name: value for name, value in values.items() if name not in among}
+    return values, make_schedule(schedule, **given)
 
 
 def verify(directory: str | Path, *, backend: str = "torch", progress: Progress | None = None) -> Verification:

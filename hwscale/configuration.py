@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hwscale.cost_model import network_model
@@ -11,15 +11,16 @@ from hwscale.cost_terms import NetworkModel
 from hwscale.domain import Domain, Interval, make_domain
 from hwscale.errors import ConfigError
 from hwscale.formulas import find_family
-from hwscale.formulas.graph import Graph
+from hwscale.formulas.graph import HOLD, Graph
 from hwscale.formulas.stagewise import stagewise
 from hwscale.ledger import NetworkRecord
+from hwscale.schedules import LAYER, Schedule, refuse, refuse_runtime, scheduled
 from hwscale.space import make_settings
 
 
 @dataclass(frozen=True, slots=True)
 class LiveTensor:
-    """A tensor alive at the peak: made by ``op`` ("input" for the image), shape (channels, height, width), bytes in int8."""
+    """A tensor alive at the peak: made by ``op`` ("input" for the image, the name of what a schedule keeps), shape (channels, height, width), bytes in int8."""
 
     op: str
     shape: tuple[int, int, int]
@@ -66,15 +67,35 @@ class Configuration:
         """The hyperparameters that enter the graph beside the settings."""
         return {h.name: self.values[h.name] for h in find_family(self.family).hyperparameters if h.knob}
 
-    def record(self, runtime: str, external_input: bool) -> NetworkRecord:
-        """Predicted totals and ops; ConfigError if the reference network cannot be built."""
-        return self.model(runtime, external_input).record(self.knobs, *self.input_shape[1:])
+    def record(self, runtime: str, external_input: bool, schedule: Schedule = LAYER) -> NetworkRecord:
+        """Predicted totals and ops; ConfigError if the reference network cannot be built, or not executed so."""
+        model = self.model(runtime, external_input)
+        if schedule.name == "layer":
+            return model.record(self.knobs, *self.input_shape[1:])
+        graph = self.graph(runtime, external_input, schedule)
+        found = model.record_of(scheduled(graph, schedule))
+        found = replace(found, ops=tuple(op for op in found.ops if op.kind != HOLD))
+        if not schedule.streams:
+            return found
+        least = model.record_of(scheduled(graph, schedule, least=True))
+        return replace(found, least_ram_bytes=least.ram_bytes)
 
-    def peak(self, runtime: str, external_input: bool) -> tuple[str, tuple[LiveTensor, ...]]:
+    def graph(self, runtime: str, external_input: bool, schedule: Schedule) -> Graph:
+        """Its graph, op by op; ConfigError if the runtime cannot run it, or the schedule cannot cut it."""
+        model = self.model(runtime, external_input)
+        graph, _ = model.graph(self.knobs, *self.input_shape[1:])
+        model.check(graph)
+        if reason := refuse_runtime(schedule, runtime) or refuse(graph, schedule):
+            raise ConfigError(f"schedule {schedule.name}: {reason}")
+        return graph
+
+    def peak(
+        self, runtime: str, external_input: bool, schedule: Schedule = LAYER
+    ) -> tuple[str, tuple[LiveTensor, ...]]:
         """The op at which RAM peaks and what is alive there, largest first."""
         model = self.model(runtime, external_input)
         graph, _ = model.graph(self.knobs, *self.input_shape[1:])
-        lowered = model.lowered(graph)
+        lowered = model.lowered(scheduled(graph, schedule))
         sizes = [tensor.size for tensor in lowered.tensors]
         region = model.memory(lowered).regions[0]
         (name, live), _ = max(zip(region.steps, region.terms(sizes), strict=True), key=lambda step: step[1][1])
@@ -84,7 +105,8 @@ class Configuration:
 
 def _live_tensor(graph: Graph, index: int) -> LiveTensor:
     tensor = graph.tensors[index]
-    maker = next((op.name for op in graph.ops if op.output == index), "input")
+    kept = (op.name for op in graph.ops if op.kind == HOLD and index in op.inputs)
+    maker = next((op.name for op in graph.ops if op.output == index), "input" if index == 0 else next(kept, "input"))
     maker = next((f"{op.name} scratch" for op in graph.ops if index in op.scratch), maker)
     return LiveTensor(maker, (tensor.channels, tensor.height, tensor.width), tensor.size)
 

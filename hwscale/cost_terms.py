@@ -125,6 +125,10 @@ class NetworkModel(ABC):
         """The prediction as verification reads it: totals, and each executed op with its live bytes."""
         graph, _ = self.graph(knobs, height, width)
         self.check(graph)
+        return self.record_of(graph)
+
+    def record_of(self, graph: Graph) -> NetworkRecord:
+        """The record of a graph in Python ints that the runtime can run."""
         lowered = self.lowered(graph)
         terms = self._terms(graph, lowered)
         live = terms.ram_terms

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from hwscale.configuration import Configuration, LiveTensor
 from hwscale.ledger import OpRecord
 from hwscale.problem import Problem
+from hwscale.schedules import LAYER, Schedule
 from hwscale.solve.solution import Certificate
 from hwscale.timing import LatencyEvidence
 from hwscale.verification import NOT_VERIFIED, Verification
@@ -63,7 +64,8 @@ class Cost:
 class CostReport:
     """Cost of one configuration, op by op; ``peak_op`` is where RAM peaks and ``live`` what is alive there; ``usable`` is the
     platform's RAM and Flash, where one is named [B]; ``ram_parts`` what the RAM is for [B], ``least_ram_bytes`` its lower
-    end where the runtime only bounds it."""
+    end where it is only bounded; ``layer_macs`` are those of execution op by op, whatever the ``schedule``, and ``additions`` those of
+    ADDs, executed, one per element, which the tables of TinyEngine and StreamNet count as MACs and ``cost`` does not."""
 
     configuration: Configuration
     runtime: str
@@ -78,12 +80,20 @@ class CostReport:
     fs_per_unit: Mapping[Work, int] = field(default_factory=dict)
     ram_parts: tuple[tuple[str, int], ...] = ()
     least_ram_bytes: int | None = None
+    schedule: Schedule = LAYER
+    layer_macs: int = 0
+    additions: int = 0
 
     def bottlenecks(self) -> tuple[Bottleneck, ...]:
-        """The RAM-bound and the Flash-bound stage, and the block exchanges that the numbers favour there."""
+        """The RAM-bound and the Flash-bound stage, and the block exchanges that the numbers favour there; op by op."""
         from hwscale.exchange import bottlenecks
 
         return bottlenecks(self.configuration, self.runtime, self.external_input, self.fs_per_unit)
+
+    @property
+    def recomputation(self) -> float:
+        """Executed MACs over those of execution op by op, at least 1."""
+        return self.cost.macs / self.layer_macs if self.layer_macs else 1.0
 
     @property
     def macc(self) -> int:
@@ -106,9 +116,15 @@ class CostReport:
             "hyperparameters": described(self.configuration),
             "input_shape": list(self.configuration.input_shape),
             "classes": self.configuration.classes,
+            "schedule": self.schedule.name,
+            "n_patch": self.schedule.n_patch,
+            "split_idx": self.schedule.split_idx,
             "cost": asdict(self.cost),
             "ram_parts": dict(self.ram_parts),
             "least_ram_bytes": self.least_ram_bytes,
+            "layer_macs": self.layer_macs,
+            "recomputation": self.recomputation,
+            "additions": self.additions,
             "macc": self.macc,
             "evidence": _evidence(self.evidence),
             "usable": dict(self.usable),

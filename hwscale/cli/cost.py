@@ -22,6 +22,7 @@ FAMILY_ONLY = {
     "in_channels": "--in-channels",
     "input_buffer": "--input-buffer",
     "macc": "--macc",
+    "schedule": "--schedule",
 }
 """Options, by parameter, that a model which is there already does not have."""
 
@@ -49,6 +50,13 @@ def command(
         ),
     ] = None,
     input_buffer: arguments.InputBuffer = "counted",
+    schedule: Annotated[
+        str,
+        typer.Option(
+            "--schedule",
+            help="How the network is executed: layer; or patch, patch+, stream1d, stream2d with --fix n_patch and split_idx.",
+        ),
+    ] = "layer",
     as_json: arguments.AsJson = False,
     explain: Annotated[
         bool, typer.Option("--explain", help="Also every op, the live tensors at the peak, and what binds where.")
@@ -60,6 +68,8 @@ def command(
     """Cost of one configuration of a family, or of any model, which is shown in every runtime side by side.
 
     hwscale cost --net phinet --fix alpha=0.5 --fix resolution=96 --explain
+
+    hwscale cost --net mcunet --fix preset=mcunet-in3 --runtime tinyengine --schedule patch --fix n_patch=22 --fix split_idx=21
 
     hwscale cost model.tflite --platform stm32h743
 
@@ -86,6 +96,7 @@ def command(
         runtime=runtime,
         platform=platform,
         input_buffer=input_buffer,
+        schedule=schedule,
     )
     if as_json:
         typer.echo(json.dumps(report.to_dict(), indent=2))

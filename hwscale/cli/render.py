@@ -281,6 +281,11 @@ def render_cost(report: CostReport, *, explain: bool, macc: bool = False) -> Non
     )
     channels, height, width = report.configuration.input_shape
     console.print(f"  input {channels}x{height}x{width}, {report.configuration.classes} classes")
+    if (plan := report.schedule).name != "layer":
+        console.print(
+            f"  schedule {plan.name}: {plan.split_idx} ops on {plan.n_patch} x {plan.n_patch} patches, "
+            f"{report.recomputation:.2f} x the MACs of layer"
+        )
     table = Table(box=None, padding=(0, 2), show_edge=False, show_header=False)
     for name, label in _LABELS.items():
         value = report.cost.quantity(name)
@@ -301,8 +306,9 @@ def render_cost(report: CostReport, *, explain: bool, macc: bool = False) -> Non
         console.print()
         _live(console, report.peak_op, report.live)
         _parts(console, report.ram_parts)
-        console.print()
-        _bottlenecks(console, report.bottlenecks())
+        if report.schedule.plain:
+            console.print()
+            _bottlenecks(console, report.bottlenecks())
 
 
 def _against(report: CostReport, name: str) -> str:
