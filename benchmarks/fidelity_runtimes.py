@@ -6,7 +6,6 @@ Writes the tables of docs/fidelity.md between its two marks, docs/fidelity_rows.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from functools import cache
@@ -15,6 +14,7 @@ from pathlib import Path
 from benchmarks import fidelity_published, fidelity_tables, fidelity_tflm
 from benchmarks.fidelity_plot import svg
 from benchmarks.fidelity_record import LeftOut, Record, as_csv
+from benchmarks.generated import write_or_check
 
 DOCS = Path(__file__).parents[1] / "docs"
 DOCUMENT, ROWS, PLOT = DOCS / "fidelity.md", DOCS / "fidelity_rows.csv", DOCS / "fidelity.svg"
@@ -65,22 +65,7 @@ def expected() -> dict[Path, str]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Write the files; with ``--check`` 1 if one of them holds something else."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.fidelity_runtimes", description=(__doc__ or "").split("\n\n")[0]
-    )
-    parser.add_argument("--check", action="store_true", help="compare instead of writing")
-    check = parser.parse_args(argv).check
-    stale = []
-    for file, text in expected().items():
-        if not file.is_file() or file.read_text(encoding="utf-8") != text:
-            stale.append(file.name)
-            if not check:
-                file.write_text(text, encoding="utf-8")
-    if check and stale:
-        print(f"{', '.join(stale)}: not what python -m benchmarks.fidelity_runtimes writes; run it", file=sys.stderr)
-        return 1
-    print(f"docs/fidelity.md: {f'{len(stale)} files written' if stale else 'up to date'}")
-    return 0
+    return write_or_check("benchmarks.fidelity_runtimes", __doc__, expected, argv)
 
 
 if __name__ == "__main__":

@@ -6,13 +6,13 @@ Writes the tables of docs/latency.md, each between its two marks, docs/latency_r
 
 from __future__ import annotations
 
-import argparse
 import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import latency_tables
+from benchmarks.generated import write_or_check
 from benchmarks.latency_plot import svg
 from benchmarks.latency_predicted import as_csv, predictions
 
@@ -53,21 +53,7 @@ def expected() -> dict[Path, str]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Write the files; with ``--check`` 1 if one of them holds something else."""
-    about = (__doc__ or "").split("\n\n")[0]
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.latency_report", description=about)
-    parser.add_argument("--check", action="store_true", help="compare instead of writing")
-    check = parser.parse_args(argv).check
-    stale = []
-    for file, text in expected().items():
-        if not file.is_file() or file.read_text(encoding="utf-8") != text:
-            stale.append(file.name)
-            if not check:
-                file.write_text(text, encoding="utf-8")
-    if check and stale:
-        print(f"{', '.join(stale)}: not what python -m benchmarks.latency_report writes; run it", file=sys.stderr)
-        return 1
-    print(f"docs/latency.md: {f'{len(stale)} files written' if stale else 'up to date'}")
-    return 0
+    return write_or_check("benchmarks.latency_report", __doc__, expected, argv)
 
 
 if __name__ == "__main__":

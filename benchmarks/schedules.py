@@ -6,7 +6,6 @@ tables of StreamNet's supplement. ``--check`` says whether the document is what 
 
 from __future__ import annotations
 
-import argparse
 import csv
 import sys
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from statistics import mean
 
 import hwscale
 from benchmarks.fidelity_tables import table
+from benchmarks.generated import write_or_check
 from hwscale.configuration import configure
 from hwscale.formulas.graph import Graph
 from hwscale.result import CostReport
@@ -211,19 +211,8 @@ def expected() -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Write the document; with ``--check`` 1 if it holds something else. 1 as well if a bar is missed."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.schedules", description=(__doc__ or "").split("\n\n")[0]
-    )
-    parser.add_argument("--check", action="store_true", help="compare instead of writing")
-    check, text = parser.parse_args(argv).check, expected()
-    stale = DOCUMENT.read_text(encoding="utf-8") != text
-    if check and stale:
-        print("docs/schedules.md: not what python -m benchmarks.schedules writes; run it", file=sys.stderr)
-        return 1
-    if stale:
-        DOCUMENT.write_text(text, encoding="utf-8")
-    print(f"docs/schedules.md: {'written' if stale else 'up to date'}")
-    return 0 if all(holds for *_, holds in bars()) else 1
+    code = write_or_check("benchmarks.schedules", __doc__, lambda: {DOCUMENT: expected()}, argv)
+    return code or int(not all(holds for *_, holds in bars()))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from hwscale.errors import ConfigError
 from hwscale.platform import Platform, descriptors
-from hwscale.platform_check import TOP, judge
+from hwscale.platform_check import judge
+from hwscale.platform_keys import TOP
 
 
 def target_of(platform: Platform, output: str | Path | None) -> Path | None:

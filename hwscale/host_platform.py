@@ -17,7 +17,7 @@ from hwscale.errors import ConfigError
 from hwscale.ledger import OpShape
 from hwscale.measured_shapes import described, shape_ops
 from hwscale.platform import Platform, load_platform
-from hwscale.platform_check import SCHEMA
+from hwscale.platform_keys import SCHEMA
 
 RUNTIME = "tensors"
 """torch executes networks as they are written."""

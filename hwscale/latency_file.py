@@ -15,7 +15,7 @@ from typing import Any
 from hwscale.errors import PlatformError, nearest
 from hwscale.latency_model import LatencyModel, Term
 from hwscale.platform import Platform, descriptors, load_platform, platforms
-from hwscale.platform_check import STATUSES
+from hwscale.platform_keys import STATUSES
 from hwscale.work import QUANTITIES, Work
 
 SCHEMA = "hwscale-latency/1"

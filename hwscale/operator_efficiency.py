@@ -13,7 +13,8 @@ from functools import reduce
 from statistics import median
 from typing import Literal, NamedTuple, TypeAlias
 
-from hwscale.platform import Platform, Rate
+from hwscale.platform import Platform
+from hwscale.platform_records import Rate
 
 REFERENCE = "conv2d"
 """The operator whose efficiency is 100 %."""

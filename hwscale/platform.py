@@ -1,6 +1,6 @@
 """The microcontroller: its memory, clock, speed and power, read from one TOML file in which every number has a source.
 
-This is the only reader of descriptors. What a descriptor may hold is listed in `hwscale.platform_check`; how to write
+This is the only reader of descriptors. What a descriptor may hold is listed in `hwscale.platform_keys`; how to write
 one by hand is told in platforms/README.md.
 """
 
@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from hwscale.errors import PlatformError, nearest
-from hwscale.platform_check import STATUSES, TOP, Document, Place, Severity, examine, judge
+from hwscale.platform_check import Place, Severity, examine, judge
+from hwscale.platform_keys import STATUSES, TOP, Document
+from hwscale.platform_records import Flash, MemoryRegion, Power, Rate, RuntimeOverhead, Source, VelaTarget
 from hwscale.platform_schema import template
 
 _LARGEST_FILE = 1024**2
@@ -23,81 +25,6 @@ _LATENCY_SUFFIX = ".latency.toml"
 _MULTILINE = re.compile(r'""".*?"""|\'\'\'.*?\'\'\'', re.DOTALL)
 _HEADER = re.compile(r"\s*(\[\[?)\s*([\w-]+)\s*\]")
 _KEY = re.compile(r'\s*([\w."-]+)\s*=')
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where numbers come from, how they are known (one of ``STATUSES``), and what to mind when using them."""
-
-    text: str
-    status: str
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class MemoryRegion:
-    """One bank of RAM [bytes]; ``arena`` tells whether it may hold the tensor arena."""
-
-    name: str
-    size_bytes: int
-    base_address: int | None
-    arena: bool
-    source: Source
-
-
-@dataclass(frozen=True, slots=True)
-class Flash:
-    """Where code and weights live [bytes]; ``location`` is "internal" or "external"."""
-
-    size_bytes: int
-    location: str
-    source: Source
-
-
-@dataclass(frozen=True, slots=True)
-class Power:
-    """Power while a network runs [mW], and the condition under which it was measured."""
-
-    power_mw: float
-    condition: str
-    default: bool
-    source: Source
-
-
-@dataclass(frozen=True, slots=True)
-class RuntimeOverhead:
-    """What a runtime takes beside tensors and weights [bytes], None where unknown; ``rates`` names its throughput."""
-
-    name: str
-    ram_overhead_bytes: int | None
-    flash_overhead_bytes: int | None
-    rates: str | None
-    source: Source
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """Multiply-accumulates per second of one operator, int8, batch 1; None where the runtime cannot run it.
-
-    ``mac_per_mj`` [MAC/mJ] and ``efficiency_pct`` [% of conv2d] are as the source prints them, None where it does not.
-    """
-
-    operator: str
-    runtime: str
-    mac_per_s: int | None
-    mac_per_mj: int | None
-    efficiency_pct: int | None
-    source: Source
-
-
-@dataclass(frozen=True, slots=True)
-class VelaTarget:
-    """What Arm's compiler Vela is told of the Ethos-U: names of an accelerator and of two sections of Arm's vela.ini."""
-
-    accelerator: str
-    system_config: str
-    memory_mode: str
-    source: Source
 
 
 _Sourced = TypeVar("_Sourced", MemoryRegion, Flash, Power, RuntimeOverhead, Rate, VelaTarget)

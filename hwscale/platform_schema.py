@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hwscale.platform_check import SCHEMA, TABLES, TEXT, TOP, Document, Key
+from hwscale.platform_keys import SCHEMA, TABLES, TEXT, TOP, Document, Key
 
 
 def platform_schema() -> Document:

@@ -23,7 +23,7 @@ from hwscale.latency_file import built_in_models, latency_models
 from hwscale.latency_model import FEMTO, LatencyModel, Term
 from hwscale.ledger import OpRecord
 from hwscale.platform import Platform, RateSet
-from hwscale.platform_check import LAYER_OPERATORS, STATUSES
+from hwscale.platform_keys import LAYER_OPERATORS, STATUSES
 from hwscale.runtimes.runtime import Runtime
 from hwscale.work import Work, latency_fs
 

@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 
 from hwscale.errors import PlatformError
 from hwscale.operator_efficiency import EfficiencyTable, OperatorEfficiency, operator_efficiency
-from hwscale.platform import Platform, Rate, Source, check_platform, load_platform, platforms
+from hwscale.platform import Platform, check_platform, load_platform, platforms
+from hwscale.platform_records import Rate, Source
 
 DATA = Path(__file__).parent / "data" / "xinet_operator_efficiency.csv"
 NAMES = {"nrf52": "nrf52840"}  # the paper says only nRF52

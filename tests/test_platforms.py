@@ -16,15 +16,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from hwscale.errors import PlatformError
-from hwscale.platform import (
-    MemoryRegion,
-    Source,
-    check_platform,
-    load_platform,
-    new_platform,
-    platforms,
-)
-from hwscale.platform_check import LAYER_OPERATORS, STATUSES, TABLES, TOP
+from hwscale.platform import check_platform, load_platform, new_platform, platforms
+from hwscale.platform_keys import LAYER_OPERATORS, STATUSES, TABLES, TOP
+from hwscale.platform_records import MemoryRegion, Source
 from hwscale.platform_schema import platform_schema
 
 KIB = 1024

@@ -19,8 +19,9 @@ from hwscale.errors import ConfigError, PlatformError
 from hwscale.measure import vela
 from hwscale.measure.vela import VelaRecord, estimate
 from hwscale.measure.vela_summary import read_summary
-from hwscale.platform import VelaTarget, check_platform, load_platform, platforms
-from hwscale.platform_check import ACCELERATORS
+from hwscale.platform import check_platform, load_platform, platforms
+from hwscale.platform_keys import ACCELERATORS
+from hwscale.platform_records import VelaTarget
 
 KIB = 1024
 U55 = {"accelerator": "ethos-u55-128", "system_config": "Ethos_U55_High_End_Embedded", "memory_mode": "Shared_Sram"}

@@ -21,7 +21,7 @@ from hwscale.errors import ConfigError, nearest
 from hwscale.measure.tflite_file import read_tflite
 from hwscale.measure.tflite_model import FileModel
 from hwscale.measure.vela_summary import REMEDY, VelaRecord, read_summary
-from hwscale.platform_check import ACCELERATORS
+from hwscale.platform_keys import ACCELERATORS
 
 __all__ = ["VelaRecord", "estimate"]
 
