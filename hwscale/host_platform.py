@@ -15,9 +15,10 @@ from hwscale.calibrated_files import new_descriptor
 from hwscale.calibration import Sample, calibrate
 from hwscale.errors import ConfigError
 from hwscale.ledger import OpShape
-from hwscale.measured_shapes import described, shape_ops
+from hwscale.measured_shapes import described
 from hwscale.platform import Platform, load_platform
 from hwscale.platform_keys import SCHEMA
+from hwscale.work import shape_record
 
 RUNTIME = "tensors"
 """torch executes networks as they are written."""
@@ -106,7 +107,8 @@ def measured() -> tuple[Sample, ...]:
 
     timed = time_ops(SHAPES)
     return tuple(
-        Sample(described(shape), described(shape), shape_ops(shape), timed[shape].median_s, SOURCE) for shape in SHAPES
+        Sample(described(shape), described(shape), (shape_record(shape),), timed[shape].median_s, SOURCE)
+        for shape in SHAPES
     )
 
 

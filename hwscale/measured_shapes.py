@@ -6,12 +6,9 @@ Cells that follow from others may be empty: kinds that keep channels or maps kee
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
-from math import prod
 
 from hwscale.errors import ConfigError, nearest
-from hwscale.ledger import OpRecord, OpShape
-from hwscale.work import shape_record
+from hwscale.ledger import OpShape
 
 WINDOWS = ("conv2d", "depthwise")
 POOLS = ("average_pool", "max_pool")
@@ -69,14 +66,6 @@ def read_shape(cells: Mapping[str, str]) -> OpShape:
     for rule in (_kernel, _channels, _maps):
         rule(shape)
     return shape
-
-
-def shape_ops(shape: OpShape) -> tuple[OpRecord, ...]:
-    """The op with its MACs and map elements; of two maps as large as the output, or one of them broadcast, for add, sub, mul."""
-    record = shape_record(shape)
-    if shape.kind in ELEMENTWISE:
-        record = replace(record, elements=prod(shape_in(shape)) + 2 * prod(shape_out(shape)))
-    return (record,)
 
 
 def described(shape: OpShape) -> str:

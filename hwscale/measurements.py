@@ -18,9 +18,10 @@ from pathlib import Path
 from hwscale.calibration import Sample
 from hwscale.errors import ConfigError, HwscaleError, nearest
 from hwscale.measured_networks import read_network
-from hwscale.measured_shapes import COLUMNS, described, read_shape, shape_ops
+from hwscale.measured_shapes import COLUMNS, described, read_shape
 from hwscale.slips import FASTEST, SLOWEST, kind_of, macs_per_cycle, slips
 from hwscale.units import format_seconds
+from hwscale.work import shape_record
 
 UNITS_S = {"latency_s": Decimal(1), "latency_ms": Decimal("1e-3"), "latency_us": Decimal("1e-6")}
 KNOWN = ("name", "operator", *COLUMNS, "network", *UNITS_S)
@@ -138,7 +139,7 @@ def _sample(file: Path, line: int, cells: dict[str, str], runtime: str) -> Sampl
         alike, ops = read_network(network, file.parent, runtime)
     else:
         shape = read_shape(cells)
-        alike, ops = described(shape), shape_ops(shape)
+        alike, ops = described(shape), (shape_record(shape),)
     return Sample(cells.get("name") or alike, alike, ops, latency_s, file.name, line, half_digit_s)
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from hwscale import measured_shapes
 from hwscale.calibration import Floats, operator_rungs
 from hwscale.d_optimal import determined, efficiency, exact_design
 from hwscale.domain import Domain, make_domain
@@ -38,19 +39,7 @@ LONGEST_S = 2.0
 """Nominal latency above which an op is not worth waiting for."""
 LARGEST_ERROR = 100.0
 """A coefficient that 1 % of noise shifts by more than itself is not determined."""
-COLUMNS = (
-    "name",
-    "operator",
-    "in_channels",
-    "in_height",
-    "in_width",
-    "out_channels",
-    "out_height",
-    "out_width",
-    "kernel",
-    "stride",
-    "latency_ms",
-)
+COLUMNS = ("name", "operator", *measured_shapes.COLUMNS, "latency_ms")
 SEED = 0
 
 

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from hwscale.ledger import OpRecord, OpShape
 from hwscale.measured_networks import read_network
-from hwscale.measured_shapes import shape_ops
-from hwscale.work import DENSE, KERNELS, Work
+from hwscale.work import DENSE, KERNELS, Work, shape_record
 
 HEADER = "operator,in_channels,in_height,in_width,out_channels,out_height,out_width,kernel,stride"
 COLUMNS = "name,operator,in_channels,in_height,in_width,out_channels,out_height,out_width,kernel,stride,latency_ms"
@@ -64,7 +63,7 @@ def shapes(kinds: Sequence[str] = tuple(MADE)) -> list[OpShape]:
 
 def seconds(shape: OpShape) -> float:
     """What an op takes by `MADE` [s]."""
-    (op,) = shape_ops(shape)
+    op = shape_record(shape)
     per_mac, per_element, per_call = MADE[shape.kind]
     return op.macs * per_mac + op.elements * per_element + per_call
 

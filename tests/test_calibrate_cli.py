@@ -28,9 +28,9 @@ from hwscale.errors import ConfigError, PlatformError
 from hwscale.latency_file import latency_models
 from hwscale.latency_model import LatencyModel
 from hwscale.measured_networks import read_network
-from hwscale.measured_shapes import read_shape, shape_ops
+from hwscale.measured_shapes import read_shape
 from hwscale.platform import check_platform, load_platform
-from hwscale.work import Work
+from hwscale.work import Work, shape_record
 
 OPS = f"{HEADER},latency_ms"
 LIBRARY = "my kernels 1.0"
@@ -298,7 +298,7 @@ def test_what_a_plan_lists_is_enough(board: Path, cli: Any) -> None:
     names = header.split(",")
     filled = []
     for row in rows:
-        (op,) = shape_ops(read_shape(dict(zip(names, row.split(","), strict=True))))
+        op = shape_record(read_shape(dict(zip(names, row.split(","), strict=True))))
         filled.append(f"{row}{1e3 * (2e-9 * op.macs + 6e-9 * op.elements + 3e-5):.15g}")
     model = hwscale.calibrate(board, write(board.with_name("plan.csv"), header, filled), library=LIBRARY).model
     assert model.covers >= {"pointwise", "depthwise", "fully_connected"}

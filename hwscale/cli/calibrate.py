@@ -77,7 +77,11 @@ def command(
     given = {name for name in ctx.params if getattr(ctx.get_parameter_source(name), "name", "DEFAULT") == "COMMANDLINE"}
     if plan:
         _refuse(given, MEASURED_ONLY, "--plan")
-        _plan(net, platform, runtime, points, output, tflite_dir, as_json=as_json)
+        if net is None:
+            raise ConfigError("--plan needs a family whose ops to measure; add --net, such as --net phinet")
+        from hwscale.cli.plan import run
+
+        run(net, platform, runtime, points, output, tflite_dir, as_json)
         return
     _refuse(given, PLAN_ONLY, "calibration without --plan")
     if host:
@@ -103,23 +107,6 @@ def command(
         from hwscale.cli.render_calibrate import render_calibrate
 
         render_calibrate(found)
-
-
-def _plan(
-    net: str | None,
-    platform: str | None,
-    runtime: str,
-    points: int | None,
-    output: str | None,
-    tflite_dir: str | None,
-    *,
-    as_json: bool,
-) -> None:
-    if net is None:
-        raise ConfigError("--plan needs a family whose ops to measure; add --net, such as --net phinet")
-    from hwscale.cli.plan import run
-
-    run(net, platform, runtime, points, output, tflite_dir, as_json)
 
 
 def _refuse(given: set[str], flags: dict[str, str], what: str) -> None:
