@@ -22,6 +22,8 @@ discarded before the exact comparison at the end."""
 
 SMALLEST, LARGEST = 16, 4096
 """Candidates that are packed at once: few at first, as the best one mostly fits."""
+PATIENCE = 8
+"""Plans that broke a limit before candidates are packed many at once: on most networks none does."""
 
 
 class Status(StrEnum):
@@ -71,6 +73,7 @@ class Incumbent:
     def __init__(self, problem: Problem, *, plan: bool = True) -> None:
         self.problem = problem
         self._plan = plan
+        self._gaps = 0
         self.score = -np.inf
         self._kept: list[tuple[float, Candidate]] = []
 
@@ -87,6 +90,7 @@ class Incumbent:
         if score < self.threshold:
             return True
         if self._plan and not self.problem.fits(candidate):
+            self._gaps += 1
             return False
         self.score = max(self.score, score)
         self._kept.append((score, candidate))
@@ -102,10 +106,11 @@ class Incumbent:
         top = float(scores.max())
         if top < self.threshold:
             return rows[:0]
-        packed = self._packed(group, root, alpha, box, rows, scores) if self._plan else None
-        if packed is not None:
-            self._offer_each(group, root, alpha, box, costs, packed[0])
-            return packed[1]
+        if self._gaps > PATIENCE:
+            packed = self._packed(group, root, alpha, box, rows, scores)
+            if packed is not None:
+                self._offer_each(group, root, alpha, box, costs, packed[0])
+                return packed[1]
         near = scores >= top - TOLERANCE * max(1.0, abs(top))
         broken = self._offer_each(group, root, alpha, box, costs, rows[near])
         if not broken:
