@@ -494,7 +494,7 @@ def test_nets_list_and_show(cli: Any) -> None:
         assert all(name in shown for name in hwscale.cost(family).to_dict()["hyperparameters"])
 
 
-@pytest.mark.parametrize("verb", ["fit", "cost", "formula", "verify", "platforms", "nets"])
+@pytest.mark.parametrize("verb", ["fit", "cost", "schedule", "formula", "verify", "platforms", "nets"])
 def test_every_verb_has_help(cli: Any, verb: str) -> None:
     answer = cli(verb, "--help")
     assert answer.code == 0

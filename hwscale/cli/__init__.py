@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from hwscale.cli import calibrate, cost, fit, formula, nets, platforms, verify
+from hwscale.cli import calibrate, cost, fit, formula, nets, platforms, schedule, verify
 from hwscale.errors import HwscaleError, InfeasibleError, UnsupportedOpError, VerificationError
 
 USAGE, INFEASIBLE, MISMATCH, UNPROVEN = 2, 3, 4, 5
@@ -25,6 +25,7 @@ app = typer.Typer(
 )
 app.command("fit")(fit.command)
 app.command("cost")(cost.command)
+app.command("schedule")(schedule.command)
 app.command("calibrate")(calibrate.command)
 app.command("formula")(formula.command)
 app.command("verify")(verify.command)

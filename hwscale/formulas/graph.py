@@ -223,7 +223,7 @@ class Graph:
         height = x.height // 2
         width = height if x.width is x.height else x.width // 2
         out = self.tensor(x.channels, height, width)
-        self.ops.append(Op(name, "max_pool", (x.index,), out.index, kernel=2))
+        self.ops.append(Op(name, "max_pool", (x.index,), out.index, kernel=2, stride=2))
         return out
 
     def average_pool(self, name: str, x: Tensor, height: Integer, width: Integer, *, identity: bool = False) -> Tensor:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from hwscale.formulas.graph import Graph, Integer, Op, total
 from hwscale.schedules.geometry import Extent, make_stage
-from hwscale.schedules.schedule import Schedule
+from hwscale.schedules.schedule import Discipline, Schedule
 from hwscale.schedules.windows import steps
 
 WINDOWED = frozenset({"conv2d", "pointwise", "depthwise"})
@@ -27,12 +27,12 @@ class ExecutedOp:
     staged: bool
 
 
-def positions(schedule: Schedule, rows: Extent, columns: Extent) -> int:
+def positions(discipline: Discipline, rows: Extent, columns: Extent) -> Integer:
     """Output pixels that an op of the stage computes in all, over a map of these extents."""
-    return int(getattr(rows, schedule.discipline.rows) * getattr(columns, schedule.discipline.columns))
+    return getattr(rows, discipline.rows) * getattr(columns, discipline.columns)
 
 
-def staged_macs(op: Op, pixels: int) -> Integer:
+def staged_macs(op: Op, pixels: Integer) -> Integer:
     """MACs of an op that computes ``pixels`` output pixels."""
     return op.weights * pixels if op.kind in WINDOWED else 0
 
@@ -44,7 +44,7 @@ def executed(graph: Graph, schedule: Schedule) -> tuple[ExecutedOp, ...]:
     stage = make_stage(graph, schedule)
     found = []
     for step in stage.steps:
-        op, pixels = step.op, positions(schedule, *stage.extents[step.op.output])
+        op, pixels = step.op, positions(schedule.discipline, *stage.extents[step.op.output])
         additions = graph.tensors[op.output].channels * pixels if op.kind == "add" else 0
         found.append(ExecutedOp(op.name, staged_macs(op, pixels), additions, True))
     return (*found, *(_whole(graph, step.op, staged=False) for step in stage.rest))

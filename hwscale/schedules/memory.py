@@ -40,7 +40,7 @@ def scheduled(graph: Graph, schedule: Schedule, *, least: bool = False) -> Graph
     for name, tensor in kept:
         _hold(made, name, tensor)
     for step in stage.steps:
-        pixels = positions(schedule, *stage.extents[step.op.output])
+        pixels = positions(schedule.discipline, *stage.extents[step.op.output])
         made.ops.append(replace(step.op, macs=staged_macs(step.op, pixels)))
     for step in stage.rest:
         inputs = tuple(whole if tensor == stage.output else tensor for tensor in step.op.inputs)

@@ -81,9 +81,7 @@ def _windows(graph: Graph, op: Op, zeros: tuple[int, int]) -> tuple[Window, Wind
     if op.kind in POINTS and op.stride == 1 and op.kernel == 1 and not any(zeros):
         same = all((graph.tensors[t].height, graph.tensors[t].width) == (y.height, y.width) for t in op.inputs)
         return (Window(), Window()) if same else None
-    if op.kind == "max_pool":
-        return Window(op.kernel, op.kernel, zeros[0]), Window(op.kernel, op.kernel, zeros[1])
-    if op.kind not in ("conv2d", "depthwise", "pointwise"):
+    if op.kind not in ("conv2d", "depthwise", "max_pool", "pointwise"):
         return None
     rows = _in_front(op, x.height) + zeros[0]
     columns = _in_front(op, x.width) + zeros[1]

@@ -1,0 +1,1 @@
+"""Pictures as hand-written SVG, the same text for the same numbers."""
