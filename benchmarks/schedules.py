@@ -15,6 +15,7 @@ from pathlib import Path
 from statistics import mean
 
 import hwscale
+from benchmarks import schedule_latency
 from benchmarks.fidelity_tables import table
 from benchmarks.generated import write_or_check
 from hwscale.configuration import configure
@@ -144,6 +145,8 @@ def tables() -> str:
         "Bars": table(["", "found", "holds"], [(a, b, "yes" if c else "**no**") for a, b, c in bars()]),
         "StreamNet, Table 2: MACs of the stage [M], printed / ours": _table2(),
         "StreamNet, Table 1: MACs [M] and memory [KiB], printed / ours": _table1(),
+        "StreamNet, Table 3: latency of the stage on STM32F767 [ms], published / operator model": schedule_latency.stage_table(),
+        "StreamNet, Table 1: latency of whole networks": schedule_latency.network_table(),
         "Misses": _misses(),
         "MobileNetV2 1.0, 224 px, 4 x 4 patches, 13 ops": table(
             ["", "published", "ours"], [(what, known, f"{ours:.4g}") for what, known, ours in mobilenet()]

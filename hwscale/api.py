@@ -23,8 +23,9 @@ from hwscale.problem import Problem
 from hwscale.result import Cost, CostReport, Evidence, Fit
 from hwscale.runtimes import DEFAULT as DEFAULT_RUNTIME
 from hwscale.runtimes import find_runtime
+from hwscale.schedule_timing import schedule_timing, scheduled_latency_s
 from hwscale.schedules import Schedule, executed, make_schedule
-from hwscale.schedules.evidence import NO_LATENCY, ram_evidence
+from hwscale.schedules.evidence import ram_evidence
 from hwscale.solve import solve
 from hwscale.solve.solution import Solution
 from hwscale.solve.targets import solve_targets
@@ -247,13 +248,15 @@ def cost(
         layer_macs=record.macs if plan.plain else chosen.record(runtime, external).macs,
         additions=int(sum(op.additions for op in counted)),
     )
-    if not plan.plain:
-        if rates is not None:
-            raise ConfigError(f"rates={rates}: operator models are of schedule layer; drop rates or the schedule")
-        evidence = {**wanted.evidence, "ram": ram_evidence(plan, runtime), "latency": NO_LATENCY, "energy": NO_LATENCY}
-        return replace(report, evidence=evidence)
+    if not plan.plain and rates is not None:
+        raise ConfigError(f"rates={rates}: operator models are of schedule layer; drop rates or the schedule")
     timing = make_timing(where, wanted, rates).covering({op.kind for op in record.ops if op.macs})
     timing = timing.for_network(record.ops)
+    if not plan.plain:
+        timing = schedule_timing(timing, plan, runtime)
+        latency_s = scheduled_latency_s(timing, plan, counted)
+        evidence = {**_evidence(wanted.evidence, timing), "ram": ram_evidence(plan, runtime)}
+        return replace(report, cost=_timed(report.cost, latency_s, timing), evidence=evidence)
     return replace(
         report,
         cost=_cost(record, timing),
@@ -323,15 +326,19 @@ def _priced(best: Candidate, chosen: Configuration, runtime: str, external: bool
 
 
 def _cost(record: NetworkRecord, timing: Timing) -> Cost:
-    totals = (record.ram_bytes, record.flash_bytes, record.macs, record.params)
-    latency_s = timing.latency_s(record.ops)
+    totals = Cost(record.ram_bytes, record.flash_bytes, record.macs, record.params)
+    return _timed(totals, timing.latency_s(record.ops), timing)
+
+
+def _timed(cost: Cost, latency_s: float | None, timing: Timing) -> Cost:
+    """With latency and energy, and their intervals."""
     if latency_s is None:
-        return Cost(*totals)
-    low, high = timing.interval
-    interval_s = (latency_s * low, latency_s * high)
+        return cost
+    low, high = (end * latency_s for end in timing.interval)
+    found = replace(cost, latency_s=latency_s, latency_interval_s=(low, high))
     if (power_w := timing.power_w) is None:
-        return Cost(*totals, latency_s, None, interval_s)
-    return Cost(*totals, latency_s, latency_s * power_w, interval_s, (interval_s[0] * power_w, interval_s[1] * power_w))
+        return found
+    return replace(found, energy_j=latency_s * power_w, energy_interval_j=(low * power_w, high * power_w))
 
 
 def _evidence(memory: Mapping[str, str], timing: Timing) -> dict[str, Evidence]:

@@ -16,7 +16,6 @@ _COUNTED = {
     "stream1d": "estimated: line buffers unverified",
     "stream2d": "estimated: line buffers by a rule that was chosen on ten published rows",
 }
-NO_LATENCY = "none: no operator model is fitted on a schedule other than layer"
 
 
 def ram_evidence(schedule: Schedule, runtime: str) -> str:

@@ -19,12 +19,18 @@ WINDOWED = frozenset({"conv2d", "pointwise", "depthwise"})
 
 @dataclass(frozen=True, slots=True)
 class ExecutedOp:
-    """``macs`` in hwscale's convention and ``additions`` of an ADD, both executed; ``staged``: it runs patch by patch."""
+    """``macs`` in hwscale's convention and ``additions`` of an ADD, both executed; ``staged``: it runs patch by patch.
+
+    ``elements`` of the maps that it reads and writes over all patches, and its ``calls``, are what its latency hangs on too.
+    """
 
     name: str
     macs: Integer
     additions: Integer
     staged: bool
+    kind: str
+    elements: Integer
+    calls: int = 1
 
 
 def positions(discipline: Discipline, rows: Extent, columns: Extent) -> Integer:
@@ -46,7 +52,14 @@ def executed(graph: Graph, schedule: Schedule) -> tuple[ExecutedOp, ...]:
     for step in stage.steps:
         op, pixels = step.op, positions(schedule.discipline, *stage.extents[step.op.output])
         additions = graph.tensors[op.output].channels * pixels if op.kind == "add" else 0
-        found.append(ExecutedOp(op.name, staged_macs(op, pixels), additions, True))
+        touched = total(
+            [
+                graph.tensors[tensor].channels * positions(schedule.discipline, *stage.extents[tensor])
+                for tensor in (*op.inputs, op.output)
+            ]
+        )
+        calls = schedule.n_patch**2
+        found.append(ExecutedOp(op.name, staged_macs(op, pixels), additions, True, op.kind, touched, calls))
     return (*found, *(_whole(graph, step.op, staged=False) for step in stage.rest))
 
 
@@ -62,4 +75,6 @@ def stage_macs(graph: Graph, schedule: Schedule, *, additions: bool = False) -> 
 
 
 def _whole(graph: Graph, op: Op, *, staged: bool) -> ExecutedOp:
-    return ExecutedOp(op.name, op.macs, graph.tensors[op.output].size if op.kind == "add" else 0, staged)
+    additions = graph.tensors[op.output].size if op.kind == "add" else 0
+    touched = total([graph.tensors[tensor].size for tensor in (*op.inputs, op.output)])
+    return ExecutedOp(op.name, op.macs, additions, staged, op.kind, touched)
