@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from hwscale.platform import load_platform as load_platform
     from hwscale.platform import platforms as platforms
     from hwscale.result import Fit as Fit
-    from hwscale.trade_off import trade_off as trade_off
-    from hwscale.trade_off import trade_off_tflite as trade_off_tflite
+    from hwscale.schedule_trade_off import trade_off as trade_off
+    from hwscale.schedule_trade_off import trade_off_tflite as trade_off_tflite
 
 __version__ = "0.1.0"
 
@@ -53,7 +53,7 @@ _HOMES = {
     "hwscale.host_platform": ("calibrate_host",),
     "hwscale.platform": ("Platform", "load_platform", "platforms"),
     "hwscale.result": ("Fit",),
-    "hwscale.trade_off": ("trade_off", "trade_off_tflite"),
+    "hwscale.schedule_trade_off": ("trade_off", "trade_off_tflite"),
 }
 _PUBLIC = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
+import pkgutil
 import random
 from fractions import Fraction
 from typing import Any
@@ -79,6 +80,10 @@ def test_public_functions_stay_functions_whatever_was_used_before(python: Any, b
     done = python("-c", f"import hwscale, importlib; {before}; print(*{lost})")
     assert done.code == 0, done.err
     assert done.out.split() == []
+
+
+def test_no_public_name_is_that_of_a_module_which_would_take_its_place_once_imported() -> None:
+    assert not set(dir(hwscale)) & {module.name for module in pkgutil.iter_modules(hwscale.__path__)}
 
 
 def test_families_and_platforms_are_named() -> None:

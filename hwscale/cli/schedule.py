@@ -79,7 +79,7 @@ def _found(
     input_shape: str | None,
 ) -> ScheduleChoices:
     from hwscale.formulas import FAMILIES
-    from hwscale.trade_off import trade_off, trade_off_tflite
+    from hwscale.schedule_trade_off import trade_off, trade_off_tflite
 
     if model is None and net is None:
         raise ConfigError("nothing to schedule is given: name a family with --net, or a .tflite file")
