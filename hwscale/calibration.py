@@ -142,7 +142,7 @@ def calibrate(
             errors.append((math.log(one.predicted_s / sample.latency_s), free))
     networks = len({sample.network for sample in samples})
     width = half_width([error for error, _ in errors], networks, max(1, min(free for _, free in errors)))
-    seen: dict[str, float] = {}
+    seen: dict[str, float] = {} if like is None else dict(like.seen)  # whose networks told its terms apart
     for shares in () if single else (mac_shares(sample.ops) for sample in samples):
         seen |= {kind: max(share, seen.get(kind, 0.0)) for kind, share in shares.items()}
     ordered = tuple(left_out[id(sample)] for sample in samples)

@@ -188,11 +188,10 @@ def _best(platform: Platform, runtime: Runtime) -> LatencyModel:
         return found
     stand_in = own[0] if own else _rates(platform, None)
     if stand_in is None:
-        try:
-            platform.rates()
-        except PlatformError as error:
-            raise _UnknownError(str(error)) from None
-        raise _UnknownError(f"{platform.name}: nothing is known of its latency")
+        raise _UnknownError(
+            f"{platform.name}: nothing is known of its latency; measure it with hwscale calibrate, or add [[throughput]] rows to "
+            f"{platform.origin.name}"
+        )
     if runtime.rate_set is None:
         return stand_in
     reason = f"in place of {runtime.name}, of which nothing is known here, and widened x {ANOTHER_RUNTIME:g}"

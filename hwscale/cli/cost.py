@@ -22,6 +22,7 @@ FAMILY_ONLY = {
     "in_channels": "--in-channels",
     "input_buffer": "--input-buffer",
     "macc": "--macc",
+    "rates": "--rates",
     "schedule": "--schedule",
 }
 """Options, by parameter, that a model which is there already does not have."""
@@ -57,6 +58,7 @@ def command(
             help="How the network is executed: layer; or patch, patch+, stream1d, stream2d with --fix n_patch and split_idx.",
         ),
     ] = "layer",
+    rates: arguments.Rates = None,
     as_json: arguments.AsJson = False,
     explain: Annotated[
         bool, typer.Option("--explain", help="Also every op, the live tensors at the peak, and what binds where.")
@@ -96,6 +98,7 @@ def command(
         runtime=runtime,
         platform=platform,
         input_buffer=input_buffer,
+        rates=rates,
         schedule=schedule,
     )
     if as_json:
