@@ -15,6 +15,19 @@ R_PATH_RANGE = (BAND, 1.5)
 SMALLEST_PUBLISHED = 96
 
 
+RECOMPUTED = 2.0
+"""Executed over layer MACs from which an answer says so."""
+
+
+def recomputation_warning(executed: int, layer: int, limits: Mapping[str, float]) -> tuple[str, ...]:
+    """Where a schedule computes much twice and no limit on MACs keeps it from that."""
+    if "macs" in limits or executed < RECOMPUTED * layer:
+        return ()
+    return (
+        f"the schedule executes {executed / layer:.1f} x the MACs of the network: a limit on MACs bounds what is executed",
+    )
+
+
 def warnings_for(
     family: Family | StagewiseFamily,
     objective: Objective,

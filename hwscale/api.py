@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hwscale.advice import warnings_for
+from hwscale.advice import recomputation_warning, warnings_for
 from hwscale.archive import load
 from hwscale.backends import BACKENDS, Progress, check_backend, measured
 from hwscale.budget import LATENCY_LIMITS, Budget, make_budget, parse_limits, usable_bytes
@@ -16,6 +16,7 @@ from hwscale.configuration import Configuration, configure, pinned
 from hwscale.domain import make_domain
 from hwscale.errors import ConfigError, VerificationError, nearest
 from hwscale.formulas import FAMILIES
+from hwscale.joint_space import make_execution, make_joint_space, restriction
 from hwscale.ledger import NetworkRecord
 from hwscale.objectives import BAND, Objective, find_objective
 from hwscale.platform import Platform, load_platform
@@ -34,7 +35,6 @@ from hwscale.timing import Timing, make_timing
 from hwscale.units import parse_bytes, parse_share
 from hwscale.verification import Verification
 
-SCHEDULES = ("layer",)
 INPUT_BUFFERS = ("counted", "external")
 RESTRICTION = (
     f"networks with a resolution of at least {BAND:g} r_path(MACs), as nearly all published ones have; "
@@ -84,6 +84,8 @@ def fit(
     classes, in_channels, input_shape : the network's ends; 10 classes, or a preset's own, unless given; ``input_shape`` (C, H, W)
         fixes the resolution and may be a rectangle.
     objective : "balanced", "macs", "params", "balanced:r0=160,c=1.5", or an Objective.
+    schedule : layer, op by op; patch, patch+, stream1d, stream2d: the first ops on patches, ``fix`` may pin n_patch and split_idx; any:
+        whichever is best. Stage-wise families in tensors and tinyengine; limits on MACs then hold for what is executed.
     solver : auto, exhaustive; quadtree, table, nlp (never called optimal); for stage-wise families labels, paths, milp.
     verify : "torch" instantiates and measures the answer, "none" does not. "tflm" also converts it and runs it in TensorFlow Lite
         Micro (extra ``hwscale[convert]``), "vela" also has Arm's compiler estimate it for an Ethos-U platform (``hwscale[vela]``).
@@ -102,7 +104,6 @@ def fit(
     VerificationError : the network does not cost what was predicted.
     """
     _choose("verify", verify, BACKENDS)
-    _choose("schedule", schedule, SCHEDULES)
     _choose("input_buffer", input_buffer, INPUT_BUFFERS)
     _choose("latency_limit", latency_limit, LATENCY_LIMITS)
     if two_sided and not targets:
@@ -121,6 +122,9 @@ def fit(
         raise ConfigError(f"{both[0]} is both a limit and a target; drop one of the two")
     where = None if platform is None else load_platform(platform)
     check_backend(verify, where)
+    execution, fix = make_execution(
+        schedule, fix or {}, [name for name, value in caps.items() if value is not None], aims
+    )
     declared = make_domain(net, fix, domain, classes=classes, in_channels=in_channels, input_shape=input_shape)
 
     given = {**(fix or {}), **(domain or {})}
@@ -129,7 +133,8 @@ def fit(
         goal = replace(goal, band=BAND)  # who leaves the resolution to us gets one that published networks use
 
     timing = make_timing(where, wanted, rates)
-    space = make_space(declared, runtime, input_buffer == "external", tuple(timing.fs_per_unit))
+    asked_of = declared, runtime, input_buffer == "external", tuple(timing.fs_per_unit)
+    space = make_space(*asked_of) if execution.name == "layer" else make_joint_space(*asked_of, execution)
     timing = timing.covering(space.kinds)
     # a target stands in for the platform's limit of that name
     kept = (reserve["ram"], reserve["flash"], share)
@@ -164,19 +169,29 @@ def fit(
         problem, solution, limits_only, ceilings = asked(of_its_make)
         chosen = pinned(declared, solution.best.values)
         record = _priced(solution.best, chosen, runtime, space.external_input)
-    timing, goal = of_its_make, problem.objective
+    timing, goal, plan = of_its_make, problem.objective, solution.best.schedule
+    predicted = _cost(record, timing)
+    if not plan.plain:
+        timing = schedule_timing(timing, plan, runtime)
+        counted = executed(chosen.graph(runtime, space.external_input, plan), plan)
+        bare = Cost(record.ram_bytes, record.flash_bytes, record.macs, record.params)
+        predicted = _timed(bare, scheduled_latency_s(timing, plan, counted), timing)
+    memory = wanted.evidence if plan.plain else {**wanted.evidence, "ram": ram_evidence(plan, runtime)}
 
     found = Fit(
         configuration=chosen,
         platform=where.name if where else None,
         runtime=runtime,
-        schedule=schedule,
+        schedule=plan.name,
+        n_patch=plan.n_patch,
+        split_idx=plan.split_idx,
+        layer_macs=solution.best.macs,
         objective=goal.name,
         external_input=space.external_input,
-        cost=_cost(record, timing),
+        cost=predicted,
         ram_parts=record.ram_parts,
         least_ram_bytes=record.least_ram_bytes,
-        evidence=_evidence(wanted.evidence, timing),
+        evidence=_evidence(memory, timing),
         limits=limits_only.limits,
         binding=_binding(problem, solution.best, limits_only),
         reserve=reserve,
@@ -190,15 +205,16 @@ def fit(
             {**limits_only.limits, **ceilings.limits},
             free,
             space.size,
-        ),
-        restriction=RESTRICTION if goal.band else "",
+        )
+        + recomputation_warning(solution.best.executed, solution.best.macs, limits_only.limits),
+        restriction="; ".join(filter(None, (RESTRICTION if goal.band else "", restriction(schedule, execution)))),
         targets=ceilings.limits,
         latency_limit=latency_limit,
         problem=problem,
     )
     if verify == "none":
         return found
-    outcome = measured(verify, found.build(), chosen, runtime, space.external_input, where, progress)
+    outcome = measured(verify, found.build(), chosen, runtime, space.external_input, where, progress, plan)
     return replace(found, verification=outcome)
 
 
@@ -290,7 +306,8 @@ def verify(directory: str | Path, *, backend: str = "torch", progress: Progress 
         record["family"], record["hyperparameters"], input_shape=record["input_shape"], classes=record["classes"]
     )
     external = record.get("input_buffer") == "external"
-    predicted = chosen.record(record["runtime"], external)
+    plan = Schedule(record["schedule"], record.get("n_patch", 1), record.get("split_idx", 0))
+    predicted = chosen.record(record["runtime"], external, plan)
     for name, saved in record["cost"].items():
         now = getattr(predicted, name, saved)
         if now != saved:
@@ -298,7 +315,7 @@ def verify(directory: str | Path, *, backend: str = "torch", progress: Progress 
                 f"{directory}: the saved {name} is {saved}, but this version of hwscale predicts {now}; run fit again"
             )
     platform = None if record["platform"] is None or backend != "vela" else load_platform(record["platform"])
-    return measured(backend, network, chosen, record["runtime"], external, platform, progress)
+    return measured(backend, network, chosen, record["runtime"], external, platform, progress, plan)
 
 
 def families() -> tuple[str, ...]:
@@ -313,9 +330,9 @@ def _choose(name: str, given: str, allowed: Sequence[str]) -> None:
 
 def _priced(best: Candidate, chosen: Configuration, runtime: str, external: bool) -> NetworkRecord:
     """The answer as printed, priced again in Python ints; it must cost what the search found."""
-    record = chosen.record(runtime, external)
+    record = chosen.record(runtime, external, best.schedule)
     planned = best.planned()
-    searched = (planned["ram"], planned["flash"], best.macs, best.params)
+    searched = (planned["ram"], planned["flash"], best.executed, best.params)
     printed = (record.ram_bytes, record.flash_bytes, record.macs, record.params)
     if searched != printed:
         raise VerificationError(

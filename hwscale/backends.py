@@ -17,6 +17,7 @@ from hwscale.configuration import Configuration
 from hwscale.errors import ConfigError
 from hwscale.platform import Platform, platforms
 from hwscale.runtimes import find_runtime
+from hwscale.schedules import LAYER, Schedule
 from hwscale.verification import Row, Verification, compare
 
 if TYPE_CHECKING:
@@ -33,6 +34,10 @@ NEEDED = {
 }
 """Modules of the optional packages, and their names."""
 HEAD_TOLERANCE_BYTES = 16
+OUTPUT_TOLERANCE = 1e-4
+"""Of float32 outputs, relative: a schedule sums in another order."""
+_BY_OP = ("macs", "ram_bytes")
+"""What execution by a schedule has other numbers of."""
 TOLERANCE_PERMILLE = 5
 """Of the arena and of the file: within 0.5 % they are as predicted; head and tail have been equal wherever they were measured."""
 
@@ -45,6 +50,7 @@ def measured(
     external: bool,
     platform: Platform | None,
     progress: Progress | None = None,
+    schedule: Schedule = LAYER,
 ) -> Verification:
     """The network measured by ``backend`` (not "none"), against its prediction.
 
@@ -54,6 +60,10 @@ def measured(
     """
     check_backend(backend, platform)
     traced = _traced(network, chosen, runtime, external)
+    if not schedule.plain:
+        if progress:
+            progress(f"running it once by schedule {schedule.name} on {schedule.n_patch} x {schedule.n_patch} patches")
+        traced = _executed(network, chosen, runtime, external, schedule, traced).require()
     if backend == "tflm":
         return _in_tflm(network, chosen, traced, progress).require()
     if backend == "vela":
@@ -83,6 +93,31 @@ def _traced(network: nn.Module, chosen: Configuration, runtime: str, external: b
     counted = "tensors-strict" if strict else "tensors"
     trace = measure(network, chosen.input_shape, strict=strict, external_input=external)
     return compare(chosen.record(counted, external), trace, "torch", counted).require()
+
+
+def _executed(
+    network: nn.Module, chosen: Configuration, runtime: str, external: bool, schedule: Schedule, traced: Verification
+) -> Verification:
+    """``traced`` op by op, with what one inference by the schedule executes and whether it says the same."""
+    import torch
+
+    from hwscale.measure.schedule_executor import execute
+
+    x = torch.randn(1, *chosen.input_shape, generator=torch.Generator().manual_seed(0))
+    plain = execute(network, x, "layer").output
+    done = execute(network, x, schedule.name, n_patch=schedule.n_patch, split_idx=schedule.split_idx)
+    predicted = chosen.record(runtime, external, schedule)
+    rows = [replace(row, quantity=f"layer_{row.quantity}") if row.quantity in _BY_OP else row for row in traced.rows]
+    rows.append(Row("macs", predicted.macs, done.macs))
+    error, scale = float((done.output - plain).abs().max()), max(1.0, float(plain.abs().max()))
+    wrong = (
+        ""
+        if error <= OUTPUT_TOLERANCE * scale
+        else f"outputs of schedule {schedule.name} and layer differ by {error:.2g}"
+    )
+    ok = bool(traced.ok) and all(row.ok for row in rows) and not wrong
+    figures = {**traced.figures, "output_error": error}
+    return replace(traced, ok=ok, rows=tuple(rows), figures=figures, disagreement=wrong)
 
 
 def _in_tflm(

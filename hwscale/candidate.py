@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -12,6 +12,9 @@ import numpy as np
 
 from hwscale.chain_space import ChainGroup
 from hwscale.cost_terms import CostArrays, NetworkModel
+from hwscale.formulas.graph import Graph
+from hwscale.formulas.stagewise import maps
+from hwscale.schedules import LAYER, Schedule, refuse, scheduled
 from hwscale.space import Group
 
 _FIRST = ("num_layers", "resolution", "alpha")
@@ -42,6 +45,16 @@ class Candidate(ABC):
     @abstractmethod
     def priced(self) -> tuple[NetworkModel, Mapping[str, Any], int, int]:
         """Its cost model, the hyperparameters that this takes, and the sides of the input."""
+
+    @property
+    def executed(self) -> int:
+        """MACs that its schedule executes, which limits on MACs hold for."""
+        return self.macs
+
+    @property
+    def schedule(self) -> Schedule:
+        """How it is executed."""
+        return LAYER
 
     def planned(self) -> Mapping[str, int]:
         """RAM and Flash [B] that the runtime really needs, by name."""
@@ -132,11 +145,32 @@ class LatticePoint(Candidate):
 
 @dataclass(frozen=True, slots=True)
 class Path(Candidate):
-    """A path of a `ChainGroup`: root, and the way through each layer."""
+    """A path of a `ChainGroup`: root, and the way through each layer; ``chosen``: the schedule that it runs under, None for op by
+    op, and the MACs executed then."""
 
     group: ChainGroup
     root: int
     ways: tuple[int, ...]
+    chosen: tuple[Schedule, int] | None = None
+
+    @property
+    def schedule(self) -> Schedule:
+        return LAYER if self.chosen is None else self.chosen[0]
+
+    @property
+    def executed(self) -> int:
+        return self.macs if self.chosen is None else self.chosen[1]
+
+    def under(self, schedule: Schedule, executed: int) -> Path:
+        """The same network under a schedule that executes so many MACs."""
+        return replace(self, chosen=(schedule, executed))
+
+    def stage(self) -> tuple[Graph, tuple[int, int]]:
+        """The ops up to the split of its group's plan, and the side of the split map."""
+        where, plan = self.group.roots[self.root], self.group.plan
+        assert plan is not None
+        stage = self.group.model.stage(self.values, where.height, where.width, plan.at)
+        return stage, maps(self.group.model.links, where.height, where.width)[plan.at]
 
     def priced(self) -> tuple[NetworkModel, Mapping[str, Any], int, int]:
         where = self.group.roots[self.root]
@@ -161,9 +195,21 @@ class Path(Candidate):
         model = self.group.model
         linked = (self.group.axes[name][0] for name in model.family.linked(model.settings)[:1])
         # ways are numbered in the order of the hyperparameters they choose
-        return (self.latency_fs, self.ram_bytes, self.flash_bytes, 0, self.resolution, *linked, *self.ways, *options)
+        return (
+            self.schedule.name != "layer",
+            self.latency_fs,
+            self.ram_bytes,
+            self.flash_bytes,
+            0,
+            self.resolution,
+            *linked,
+            *self.ways,
+            *options,
+        )
 
     def wider(self) -> CostArrays | None:
+        if self.schedule.name != "layer":
+            return self._wider_scheduled()
         values, found = self.values, []
         for name, axis in self.group.axes.items():
             if name not in values or isinstance(values[name], str):
@@ -186,11 +232,31 @@ class Path(Candidate):
             {work: np.array([works[work] for _, works in found]) for work in self.group.model.works},
         )
 
+    def _wider_scheduled(self) -> CostArrays | None:
+        """The same under its schedule, where that can still cut them; MACs are those executed."""
+        model, where, found = self.group.model, self.group.roots[self.root], []
+        for name, axis in self.group.axes.items():
+            if name not in self.values or isinstance(self.values[name], str):
+                continue
+            for value in axis[axis.index(self.values[name]) + 1 :][:1]:
+                # a depth that grows names blocks that the network did not have: their first values
+                values = {other: values[0] for other, values in self.group.axes.items()} | self.values | {name: value}
+                graph, _ = model.graph(values, where.height, where.width)
+                if model.runtime.refuse(graph) is None and refuse(graph, self.schedule) is None:
+                    found.append(model.terms(scheduled(graph, self.schedule)))
+        if not found:
+            return None
+        ram, flash, macs, params = (
+            np.array([int(getattr(terms, name)) for terms in found])
+            for name in ("ram_bytes", "flash_bytes", "macs", "params")
+        )
+        return CostArrays(ram, flash, macs, params, dict.fromkeys(model.works, np.zeros(len(found), np.int64)))
+
 
 @lru_cache(maxsize=4096)
 def _planned(candidate: Candidate) -> Mapping[str, int]:
     model, knobs, height, width = candidate.priced()
     graph, _ = model.graph(knobs, height, width)
-    lowered = model.lowered(graph)
+    lowered = model.lowered(scheduled(graph, candidate.schedule))
     parts = model.runtime.plan(lowered, model.external_input)
     return {"ram": sum(size for _, size in parts), "flash": int(model.runtime.flash_bytes(lowered))}

@@ -46,6 +46,8 @@ class Layer:
     macs: Ints
     params: Ints
     works: Mapping[Work, Ints]
+    executed: Ints | None = None
+    """MACs that a schedule of patches executes (roots, states, ways); None: ``macs``."""
 
 
 class ChainModel(NetworkModel):
@@ -76,10 +78,16 @@ class ChainModel(NetworkModel):
         self._known_facts: dict[Any, Facts] = {}
 
     def graph(self, knobs: Mapping[str, Any], height: int, width: int) -> tuple[Graph, Structure]:
+        return self.stage(knobs, height, width, len(self.links) - 1), ()
+
+    def stage(self, knobs: Mapping[str, Any], height: int, width: int, last: int) -> Graph:
+        """The graph of one configuration up to the end of link ``last``."""
         g = Graph()
         x = g.tensor(self.settings.in_channels, height, width)
         left: dict[int, Tensor] = {}
-        for at, (link, leaving) in enumerate(zip(self.links, maps(self.links, height, width), strict=True)):
+        for at, (link, leaving) in enumerate(
+            zip(self.links[: last + 1], maps(self.links, height, width), strict=False)
+        ):
             if not link.absent(knobs):
                 channels = self.family.channels(self.settings, at, knobs[link.width]) if link.width else 0
                 same, pixel = channels == x.channels, leaving == (1, 1)
@@ -87,7 +95,7 @@ class ChainModel(NetworkModel):
                 held = None if holder is None else left[holder]
                 x = self.family.append(g, self.settings, at, x, knobs, channels, same=same, pixel=pixel, held=held)
             left[at] = x
-        return g, ()
+        return g
 
     def facts(self, at: int, values: Mapping[str, Any], entering: tuple[int, int], *, pixel: bool) -> Facts:
         """What the runtime must know of the maps of link ``at``."""

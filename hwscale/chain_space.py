@@ -22,6 +22,7 @@ from hwscale.formulas import find_family
 from hwscale.formulas.family import Settings
 from hwscale.formulas.stagewise import StagewiseFamily, stagewise
 from hwscale.search_space import SearchSpace
+from hwscale.stage_plan import StagePlan
 from hwscale.work import Work
 
 LARGEST_COST = 2**52
@@ -40,12 +41,13 @@ class ChainRoot:
 @dataclass(frozen=True, eq=False)
 class ChainGroup:
     """Roots that share layers: first index of the cost arrays. ``axes`` holds the values of each hyperparameter of the chain,
-    in the order that breaks ties."""
+    in the order that breaks ties. ``plan``: how its first links run on patches; None: op by op."""
 
     model: ChainModel
     roots: tuple[ChainRoot, ...]
     axes: Mapping[str, tuple[Any, ...]]
     layers: tuple[Layer, ...]
+    plan: StagePlan | None = None
 
     @cached_property
     def resolutions(self) -> tuple[float, ...]:
@@ -97,9 +99,14 @@ class ChainGroup:
         return found
 
     def price(self, root: int, ways: Sequence[int]) -> tuple[dict[str, int], dict[Work, int]]:
-        """Cost of a path: ram, flash, macs, params by name, and what its latency is made of. RAM and Flash are what adds up along it, see
-        `hwscale.runtimes.runtime.Runtime.shares`."""
-        total = {"ram": self.model.base_persistent, "flash": self.model.base_flash, "macs": 0, "params": 0}
+        """Cost of a path: ram, flash, macs, params and, under a plan, executed MACs by name, and what its latency is made of. RAM and Flash
+        are what adds up along it, see `hwscale.runtimes.runtime.Runtime.shares`."""
+        total = {
+            "ram": self.model.base_persistent,
+            "flash": self.model.base_flash,
+            "macs": 0,
+            "params": 0,
+        }
         regions = [0] * len(self.model.regions)
         works = dict.fromkeys(self.model.works, 0)
         state = 0
@@ -111,6 +118,9 @@ class ChainGroup:
             total["flash"] += int(layer.flash[state, way])
             total["macs"] += int(layer.macs[root, state, way])
             total["params"] += int(layer.params[state, way])
+            if self.plan is not None:
+                done = layer.macs if layer.executed is None else layer.executed
+                total["executed"] = total.get("executed", 0) + int(done[root, state, way])
             for work, units in layer.works.items():
                 works[work] += int(units[root, state, way])
             state = int(layer.heads[state, way])

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from hwscale.chain_space import ChainSpace
 from hwscale.errors import ConfigError
+from hwscale.joint_space import JointSpace, make_joint_space
 from hwscale.problem import Problem
 from hwscale.solve import solve
-from hwscale.space import make_space
+from hwscale.space import Space, make_space
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +35,13 @@ def neighbours(problem: Problem, resolution: int) -> tuple[Neighbour, ...]:
     for side in sides[max(0, at - 1) : at] + sides[at + 1 : at + 2]:
         axes = tuple((name, (side,) if name == "resolution" else values) for name, values in domain.axes)
         try:
-            space = make_space(
-                replace(domain, axes=axes),
-                problem.space.runtime,
-                problem.space.external_input,
-                tuple(problem.fs_per_unit),
-            )
+            asked = replace(domain, axes=axes), problem.space.runtime, problem.space.external_input
+            works = tuple(problem.fs_per_unit)
+            space: Space | ChainSpace
+            if isinstance(problem.space, JointSpace):
+                space = make_joint_space(*asked, works, problem.space.execution)
+            else:
+                space = make_space(*asked, works)
         except ConfigError:
             continue
         solution = solve(replace(problem, space=space))

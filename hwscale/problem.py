@@ -99,6 +99,8 @@ class Problem:
 
     def needed(self, candidate: Candidate, name: str) -> int:
         """One metric of a candidate as the runtime really plans it."""
+        if name == "macs":
+            return candidate.executed
         return candidate.planned()[name] if name in PLANNED and self.space.runtime_plans else candidate.metric(name)
 
     def above_floors(self, costs: CostArrays) -> npt.NDArray[np.bool_]:
@@ -194,6 +196,7 @@ def path(problem: Problem, group: ChainGroup, root: int, ways: tuple[int, ...]) 
     """A path as a candidate, priced on Python ints."""
     cost, works = group.price(root, ways)
     latency = sum(works[work] * fs for work, fs in problem.fs_per_unit.items())
-    return Path(
+    found = Path(
         cost["ram"], cost["flash"], cost["macs"], cost["params"], min(latency, LONGEST_FS), group, root, tuple(ways)
     )
+    return found if group.plan is None else found.under(group.plan.schedule(*found.stage()), cost["executed"])

@@ -142,7 +142,8 @@ class Fit:
     network at this resolution would break; ``targets`` and ``distance`` (cost / target - 1) in hardware-aware scaling.
     ``ram_parts`` says what the RAM is for [B], ``least_ram_bytes`` is its lower end where
     the runtime only bounds it. ``restriction`` is what narrowed the domain beyond its declaration. ``evidence`` says of each quantity: exact, bounded or estimated (with its source). ``latency_limit``: limits on
-    latency and energy hold for what is "expected", or for the "worst", the upper end of the interval.
+    latency and energy hold for what is "expected", or for the "worst", the upper end of the interval. ``schedule``, ``n_patch`` and
+    ``split_idx`` say how it is executed; ``cost`` has the MACs executed, and ``layer_macs`` are those that the objective counts.
     """
 
     configuration: Configuration
@@ -165,11 +166,19 @@ class Fit:
     ram_parts: tuple[tuple[str, int], ...] = ()
     least_ram_bytes: int | None = None
     latency_limit: str = "expected"
+    n_patch: int = 1
+    split_idx: int = 0
+    layer_macs: int = 0
     verification: Verification = NOT_VERIFIED
+
+    @property
+    def plan(self) -> Schedule:
+        """The schedule with its numbers."""
+        return Schedule(self.schedule, self.n_patch, self.split_idx)
 
     @cached_property
     def _peak(self) -> tuple[str, tuple[LiveTensor, ...]]:
-        return self.configuration.peak(self.runtime, self.external_input)
+        return self.configuration.peak(self.runtime, self.external_input, self.plan)
 
     @property
     def peak_op(self) -> str:
@@ -265,6 +274,9 @@ class Fit:
             "platform": self.platform,
             "runtime": self.runtime,
             "schedule": self.schedule,
+            "n_patch": self.n_patch,
+            "split_idx": self.split_idx,
+            "layer_macs": self.layer_macs,
             "objective": self.objective,
             "hyperparameters": self.hyperparameters,
             "input_shape": list(self.input_shape),

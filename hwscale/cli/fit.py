@@ -42,7 +42,13 @@ def command(
         "balanced"
     ),
     runtime: arguments.Runtime = arguments.DEFAULT_RUNTIME,
-    schedule: Annotated[str, typer.Option("--schedule", help="How the graph is executed: layer.")] = "layer",
+    schedule: Annotated[
+        str,
+        typer.Option(
+            "--schedule",
+            help="How it is executed: layer, patch, patch+, stream1d, stream2d, or any: chosen with the network.",
+        ),
+    ] = "layer",
     solver: Annotated[
         str,
         typer.Option(

@@ -36,7 +36,9 @@ def render_fit(fit: Fit, *, explain: bool) -> None:
     """The answer: hyperparameters, cost against limits and measurement, proof."""
     console = _console()
     where = f" on {fit.platform}" if fit.platform else ""
-    console.print(f"[bold]{fit.family}[/bold]{where}, runtime {fit.runtime}, objective {fit.objective}")
+    console.print(
+        f"[bold]{fit.family}[/bold]{where}, runtime {fit.runtime}, objective {fit.objective}{_scheduled(fit)}"
+    )
     console.print(
         "  "
         + "  ".join(
@@ -66,6 +68,14 @@ def render_fit(fit: Fit, *, explain: bool) -> None:
         _neighbours(console, fit)
     if explain:
         _explain(console, fit)
+
+
+def _scheduled(fit: Fit) -> str:
+    """The schedule in the header; nothing where it is op by op."""
+    if fit.schedule == "layer":
+        return ""
+    patches = f"{fit.split_idx} ops on {fit.n_patch} x {fit.n_patch} patches"
+    return f", schedule {fit.schedule}: {patches}, {fit.cost.macs / fit.layer_macs:.2f} x the MACs of layer"
 
 
 def _neighbours(console: Console, fit: Fit) -> None:

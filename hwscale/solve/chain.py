@@ -132,6 +132,7 @@ def costs(problem: Problem, layer: Layer) -> dict[str, Ints]:
     return {
         "flash": np.broadcast_to(layer.flash, shape),
         "macs": layer.macs,
+        "executed": layer.macs if layer.executed is None else layer.executed,
         "params": np.broadcast_to(layer.params, shape),
         "latency": np.minimum(problem.works_fs(layer.works, shape), LONGEST_FS),
     }

@@ -49,12 +49,12 @@ def solve(problem: Problem) -> Solution | None:
     started = time.perf_counter()
     forget()  # the same question gives the same answer, whatever was asked before
     incumbent = Incumbent(problem)
-    nodes, left = _searched(problem, incumbent)
+    nodes, left = searched(problem, incumbent)
     for share in SHARES if problem.space.runtime_plans and "ram" in problem.limits and left > -math.inf else ():
         if incumbent.best() is None:
             # what needs less by its bound may be planned; whether it can is still asked of the limit itself
             less = {**problem.limits, "ram": int(problem.limits["ram"] * share)}
-            nodes += _searched(replace(problem, limits=less), incumbent)[0]
+            nodes += searched(replace(problem, limits=less), incumbent)[0]
     best = incumbent.best()
     if best is None:
         if left > -math.inf:
@@ -76,14 +76,14 @@ def solve(problem: Problem) -> Solution | None:
 def any_path(problem: Problem) -> Candidate | None:
     """Some path whose plan keeps the limits; None if none does. ConfigError where they are too many to tell."""
     incumbent = Incumbent(problem)
-    _, left = _searched(problem, incumbent, any_will_do=True)
+    _, left = searched(problem, incumbent, any_will_do=True)
     found = incumbent.best()
     if found is None and left > -math.inf:
         raise ConfigError("too many candidates to tell; narrow the domain")
     return found
 
 
-def _searched(problem: Problem, incumbent: Incumbent, *, any_will_do: bool = False) -> tuple[int, float]:
+def searched(problem: Problem, incumbent: Incumbent, *, any_will_do: bool = False) -> tuple[int, float]:
     """Offer the best path; how many labels were examined, and a bound on the score of what may be left."""
     beam = Effort(beam=BEAM, tries=TRIES)
     known, priced = lessons(problem), _by_bound(chains(problem))

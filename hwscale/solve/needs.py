@@ -11,9 +11,11 @@ import numpy as np
 from hwscale.candidate import Candidate, Path
 from hwscale.chain_space import ChainGroup
 from hwscale.errors import ConfigError
+from hwscale.joint_space import JointSpace
 from hwscale.objectives import find_objective
 from hwscale.problem import Problem, path
 from hwscale.solve.chain import Ints, costs
+from hwscale.solve.joint import any_path as any_path_jointly
 from hwscale.solve.labels import any_path
 from hwscale.solve.rooms import UNLIMITED, persistent_range
 
@@ -26,8 +28,22 @@ def chain_needs(problem: Problem) -> tuple[dict[str, Candidate], Candidate]:
     No path is cheapest in everything, so the least inflation is closed in by bisection, and then by asking for strictly
     less than the best found until there is nothing.
     """
+    if isinstance(problem.space, JointSpace):
+        return _joint_needs(problem, problem.space)
     alone = {name: _cheapest(problem, name) for name in problem.limits}
     return alone, _closest(problem, min(alone.values(), key=lambda c: _inflation(problem, c)))
+
+
+def _joint_needs(problem: Problem, space: JointSpace) -> tuple[dict[str, Candidate], Candidate]:
+    """The same of networks and schedules together. What adds up is least op by op, where no schedule executes more."""
+    start = any_path_jointly(replace(problem, objective=find_objective("macs"), limits={}))
+    assert start is not None
+    by_ops = replace(problem, space=space.over(space.chains))
+    alone = {name: _cheapest(by_ops, name) for name in problem.limits if name != "ram"}
+    if "ram" in problem.limits:
+        alone["ram"] = _closest(replace(problem, limits={"ram": problem.limits["ram"]}), start)
+    legal = [start, alone.get("ram", start), *(alone.values() if space.groups else ())]
+    return alone, _closest(problem, min(legal, key=lambda c: _inflation(problem, c)))
 
 
 def _closest(problem: Problem, closest: Candidate) -> Candidate:
@@ -61,7 +77,8 @@ def _within(problem: Problem, limits: dict[str, int]) -> Candidate | None:
     if min(limits.values()) < 1:
         return None
     try:
-        return any_path(replace(problem, objective=find_objective("macs"), limits=limits))
+        find = any_path_jointly if isinstance(problem.space, JointSpace) else any_path
+        return find(replace(problem, objective=find_objective("macs"), limits=limits))
     except ConfigError:  # too many to tell: then the budget that is named is sufficient, and may not be the smallest
         return None
 

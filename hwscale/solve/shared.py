@@ -26,7 +26,13 @@ def limits_left(problem: Problem, group: ChainGroup) -> dict[str, int]:
     """What the limits leave to the sum of the links of a path."""
     persistent, flash = shared(group)
     taken = {"ram": group.model.base_persistent + persistent, "flash": group.model.base_flash + flash}
-    return {name: limit - taken.get(name, 0) for name, limit in problem.limits.items()}
+    left = {name: limit - taken.get(name, 0) for name, limit in problem.limits.items()}
+    if group.plan is not None and group.plan.executes_more and "macs" in left:
+        # the limit holds for what is executed, which is never less than what the objective counts
+        left["executed"] = left["macs"]
+        if problem.objective.metric != "macs":
+            del left["macs"]
+    return left
 
 
 @lru_cache(maxsize=256)

@@ -20,6 +20,9 @@ TOLERANCE = 1e-9
 discarded before the exact comparison at the end."""
 
 
+STRICTLY = 1e-13
+"""Relative difference from which a score is better: above rounding, and below what one MAC makes."""
+
 SMALLEST, LARGEST = 16, 4096
 """Candidates that are packed at once: few at first, as the best one mostly fits."""
 PATIENCE = 8
@@ -67,11 +70,13 @@ class Solution:
 class Incumbent:
     """The best candidates so far: all within `TOLERANCE` of the best score, compared exactly at the end.
 
-    Each is planned before it is kept, unless ``plan`` is False: then the caller does it.
+    Each is planned before it is kept, unless ``plan`` is False: then the caller does it. ``keeps_ties`` may be set to False where from
+    then on only a better score counts.
     """
 
     def __init__(self, problem: Problem, *, plan: bool = True) -> None:
         self.problem = problem
+        self.keeps_ties = problem.keeps_ties
         self._plan = plan
         self._gaps = 0
         self.score = -np.inf
@@ -83,6 +88,8 @@ class Incumbent:
         if self.score == -np.inf:
             return -np.inf
         slack = TOLERANCE * max(1.0, abs(self.score))
+        if self.problem.keeps_ties and not self.keeps_ties:
+            return float(self.score + STRICTLY * max(1.0, abs(self.score)))
         return float(self.score - slack if self.problem.keeps_ties else self.score + slack)
 
     def offer(self, score: float, candidate: Candidate) -> bool:
