@@ -49,6 +49,6 @@ def show_net(
     if as_json:
         typer.echo(json.dumps(shown, indent=2))
     else:
-        from hwscale.cli.render import render_family
+        from hwscale.cli.render_nets import render_family
 
         render_family(shown)

@@ -46,18 +46,15 @@ def run(
 
 
 def _render(found: Plan, output: str | None, tflite_dir: str | None) -> None:
-    import sys
-
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
+    from hwscale.cli.console import open_console
     from hwscale.family_shapes import op_label
     from hwscale.units import format_count, format_seconds
     from hwscale.work import shape_record
 
-    width = max(80, Console().width) if sys.stdout.isatty() else 160
-    console = Console(highlight=False, soft_wrap=True, width=width)
+    console = open_console()
     where = f" on {found.platform}" if found.platform else ""
     console.print(f"[bold]{found.net}[/bold]{where}, runtime {found.runtime}: {len(found.shapes)} ops to measure")
     console.print(f"nominal coefficients: {escape(found.nominal)}")

@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from hwscale.calibrated import Calibrated
-from hwscale.cli.render import _console
+from hwscale.cli.console import open_console
 from hwscale.latency_model import LatencyModel
 from hwscale.slips import macs_per_cycle
 from hwscale.timing import LITERATURE
@@ -18,7 +18,7 @@ from hwscale.work import KERNELS
 
 def render_calibrate(found: Calibrated) -> None:
     """Coefficients, how far they are off, every row beside what the others say of it, and what was written."""
-    console, model = _console(), found.model
+    console, model = open_console(), found.model
     single = all(len(sample.ops) == 1 for sample in found.calibration.samples)
     what = "different ops" if single else "networks"
     console.print(f"[bold]{escape(model.name)}[/bold] on {found.platform}, runtime {found.runtime}")

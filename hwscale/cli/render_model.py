@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from hwscale.cli.console import open_console
 from hwscale.foreign.report import ModelCost
 from hwscale.foreign.runtimes import RuntimeCost
 from hwscale.units import format_bytes, format_count
@@ -18,9 +17,7 @@ VERDICTS = {True: "[green]yes[/green]", False: "[red]no[/red]", None: "?"}
 
 def render_model(cost: ModelCost) -> None:
     """Ops, the peak with what is alive there, and the runtimes side by side."""
-    # nothing is cut to fit: digits and sources stay whole
-    width = max(80, Console().width) if sys.stdout.isatty() else 160
-    console = Console(highlight=False, soft_wrap=True, width=width)
+    console = open_console()
     where = f" on {cost.platform}" if cost.platform else ""
     console.print(f"[bold]{escape(cost.source)}[/bold]{where}")
     console.print(f"  input {_sides(cost.input_shape, 'x')}; {_totals(cost)}")

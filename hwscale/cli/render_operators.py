@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from hwscale.cli.console import open_console
 from hwscale.operator_efficiency import REFERENCE, EfficiencyTable, OperatorEfficiency
 
 _NUMBERS = ("M MAC/s", "% by speed", "M MAC/mJ", "% by energy", "% printed", "implied mW")
@@ -16,9 +16,7 @@ _NUMBERS = ("M MAC/s", "% by speed", "M MAC/mJ", "% by energy", "% printed", "im
 
 def render_operators(platform: str, tables: Sequence[EfficiencyTable]) -> None:
     """One table for each rate set, its contradictions as footnotes."""
-    # nothing is cut to fit: digits and sources stay whole
-    width = max(80, Console().width) if sys.stdout.isatty() else 160
-    console = Console(highlight=False, soft_wrap=True, width=width)
+    console = open_console()
     console.print(f"[bold]{platform}[/bold]  efficiency of operators, in % of {REFERENCE} of the same rates")
     if not tables:
         remedy = escape("add [[throughput]] rows to a copy of the descriptor")

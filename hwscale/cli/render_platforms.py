@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from hwscale.cli.render import _console
+from hwscale.cli.console import open_console
 from hwscale.latency_file import latency_models
 from hwscale.latency_model import LatencyModel
 from hwscale.platform import Platform
@@ -29,12 +29,12 @@ def render_platforms(platforms: Sequence[Platform]) -> None:
         models = latency_models(p)
         latency = models[0].name if models else p.default_rates
         table.add_row(p.name, escape(p.core), format_bytes(p.arena_bytes), flash, clock, escape(latency or "-"))
-    _console().print(table)
+    open_console().print(table)
 
 
 def render_platform(platform: Platform) -> None:
     """Everything a descriptor says, with sources."""
-    console = _console()
+    console = open_console()
     console.print(f"[bold]{platform.name}[/bold]  " + escape(f"{platform.part}, {platform.vendor}, {platform.core}"))
     console.print(
         f"  clock {platform.clock_hz / 1e6:g} MHz ({platform.clock_source.status}: {escape(platform.clock_source.text)})"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from hwscale.cli.console import open_console
 from hwscale.op_memory import OpMemory
 from hwscale.schedule_choices import ScheduleChoices
 from hwscale.schedules.choices import Choice
@@ -17,15 +17,13 @@ from hwscale.units import format_bytes, format_count
 
 LIVE, KEPT, RESERVED, MARK, OVER = "█", "▓", "░", "│", "┃"
 NAME, NUMBER = 24, 9
-NARROW, WIDE = 80, 120
-"""Columns of the terminal that are used."""
+WIDE = 120
+"""Columns that are used at most."""
 
 
 def render_schedule(found: ScheduleChoices) -> None:
     """Memory of every op before and after, the Pareto-best choices, what fits."""
-    width = max(NARROW, min(WIDE, Console().width)) if sys.stdout.isatty() else WIDE
-    # sentences are not cut to fit: numbers and reasons stay whole
-    console = Console(highlight=False, soft_wrap=True, width=width)
+    console = open_console(WIDE)
     where = f" on {found.platform}" if found.platform else ""
     console.print(f"[bold]{escape(found.network)}[/bold]{where}, runtime {found.runtime.name}")
     channels, height, rows = found.input_shape
@@ -35,7 +33,7 @@ def render_schedule(found: ScheduleChoices) -> None:
     if found.note:
         console.print(f"  [yellow]note:[/yellow] {escape(found.note)}")
     console.print()
-    _bars(console, found, width)
+    _bars(console, found)
     console.print()
     console.print("[bold]Pareto-best[/bold]: RAM against executed MACs")
     console.print(_table(found))
@@ -52,11 +50,11 @@ def _verdict(found: ScheduleChoices) -> str:
     return f"[{colour}]{escape(head)}[/{colour}]{colon}{escape(rest)}"
 
 
-def _bars(console: Console, found: ScheduleChoices, width: int) -> None:
+def _bars(console: Console, found: ScheduleChoices) -> None:
     before, after = found.profile(found.layer), found.profile(found.shown)
     names = [one.name if len(one.name) <= NAME else f"{one.name[: NAME - 1]}…" for one in before]
     margin = max(map(len, names))
-    cells = (width - margin - 2 * NUMBER - 6) // 2
+    cells = (console.width - margin - 2 * NUMBER - 6) // 2
     usable = found.usable["ram"] if found.usable else None
     # a platform far above both would leave the bars without height
     most = max(need.total_bytes for need in (*before, *after))
