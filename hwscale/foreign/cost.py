@@ -13,8 +13,9 @@ from hwscale.foreign.runtimes import fits, regions, runtime_cost
 from hwscale.formulas.graph import Graph
 from hwscale.platform import Platform, load_platform
 from hwscale.runtimes import RUNTIMES
+from hwscale.runtimes.gapless import BIAS_BYTES
 from hwscale.runtimes.live_range import live_tensors
-from hwscale.runtimes.tensors import BIAS_BYTES, folded
+from hwscale.runtimes.tensors import folded
 from hwscale.runtimes.tflm import Tflm
 
 if TYPE_CHECKING:

@@ -13,9 +13,10 @@ from hwscale.errors import ConfigError
 from hwscale.foreign.graph import ForeignGraph
 from hwscale.formulas.graph import Graph
 from hwscale.platform import Platform
+from hwscale.runtimes.gapless import weights_and_biases
 from hwscale.runtimes.out_of_place import between_ops
 from hwscale.runtimes.runtime import Runtime, least_ram
-from hwscale.runtimes.tensors import Tensors, folded, weights_and_biases
+from hwscale.runtimes.tensors import Tensors, folded
 
 FLASH = "flash"
 """Name of the Flash among the regions of a platform."""

@@ -11,14 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from hwscale.formulas.graph import Graph, Integer, total
+from hwscale.formulas.graph import Graph, total
+from hwscale.runtimes.gapless import Gapless
 from hwscale.runtimes.live_range import live_steps
 from hwscale.runtimes.out_of_place import out_of_place
-from hwscale.runtimes.runtime import Facts, Memory, Parts, Region, largest
-from hwscale.runtimes.tensors import weights_and_biases
+from hwscale.runtimes.runtime import Facts, Memory, Region
 
 
-class ExecuTorch:
+class ExecuTorch(Gapless):
     """See the module docstring."""
 
     name = "executorch"
@@ -28,31 +28,11 @@ class ExecuTorch:
         "flash": "estimated: weights and biases alone, compared with no program file; code unknown",
     }
     sources: tuple[str, ...] = ("pytorch/executorch#17651: memory of MobileNetV2 on Cortex-M55",)
-    exact_plan = False
     rate_set: str | None = "executorch"
     strict_measure = False
-    maps_decide = True
-
-    def facts(self, graph: Graph) -> Facts:
-        return ()
-
-    def refuse(self, graph: Graph) -> str | None:
-        return None
 
     def lower(self, graph: Graph, facts: Facts) -> Graph:
         return out_of_place(graph)
 
     def memory(self, lowered: Graph) -> Memory:
         return Memory((Region("arena", live_steps(lowered.ops), lambda sizes: total(list(sizes))),))
-
-    def plan(self, lowered: Graph, external_input: bool) -> Parts:
-        return largest(self.memory(lowered), lowered, external_input)
-
-    def flash_bytes(self, lowered: Graph) -> Integer:
-        return weights_and_biases(lowered)
-
-    def shares(self, lowered: Graph) -> tuple[Integer, Integer]:
-        return 0, self.flash_bytes(lowered)
-
-    def base(self) -> tuple[int, int]:
-        return 0, 0

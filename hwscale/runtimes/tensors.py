@@ -10,15 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from hwscale.formulas.graph import Graph, Integer, total
+from hwscale.formulas.graph import Graph, total
+from hwscale.runtimes.gapless import Gapless
 from hwscale.runtimes.live_range import live_steps
 from hwscale.runtimes.padding import pad, same_pads
-from hwscale.runtimes.runtime import Facts, Memory, Parts, Region, largest
-
-BIAS_BYTES = 4
+from hwscale.runtimes.runtime import Facts, Memory, Region
 
 
-class Tensors:
+class Tensors(Gapless):
     """See the module docstring; ``strict`` counts paddings and identity pools as buffers of their own."""
 
     def __init__(self, name: str, *, strict: bool) -> None:
@@ -27,38 +26,16 @@ class Tensors:
         self.meaning = "peak of live int8 tensors" + (", padding and identity pools held" if strict else "")
         self.evidence: Mapping[str, str] = {"ram": "exact", "flash": "exact"}
         self.sources: tuple[str, ...] = ()
-        self.exact_plan = False
-        self.maps_decide = True
         self.rate_set: str | None = None
 
     def facts(self, graph: Graph) -> Facts:
-        return _uneven(graph) if self.strict_measure else ()
-
-    def refuse(self, graph: Graph) -> str | None:
-        return None
+        return _uneven(graph) if self.strict_measure else super().facts(graph)
 
     def lower(self, graph: Graph, facts: Facts) -> Graph:
         return _padded(graph, facts) if self.strict_measure else folded(graph)
 
     def memory(self, lowered: Graph) -> Memory:
         return Memory((Region("tensors", live_steps(lowered.ops), lambda sizes: total(list(sizes))),))
-
-    def plan(self, lowered: Graph, external_input: bool) -> Parts:
-        return largest(self.memory(lowered), lowered, external_input)
-
-    def flash_bytes(self, lowered: Graph) -> Integer:
-        return weights_and_biases(lowered)
-
-    def shares(self, lowered: Graph) -> tuple[Integer, Integer]:
-        return 0, self.flash_bytes(lowered)
-
-    def base(self) -> tuple[int, int]:
-        return 0, 0
-
-
-def weights_and_biases(graph: Graph) -> Integer:
-    """1 B per int8 weight and 4 B per int32 bias."""
-    return total([graph.weights(), BIAS_BYTES * graph.biases()])
 
 
 def _uneven(graph: Graph) -> Facts:

@@ -21,10 +21,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hwscale.formulas.graph import Graph, Integer, total
+from hwscale.runtimes.gapless import Gapless
 from hwscale.runtimes.live_range import live_steps
 from hwscale.runtimes.out_of_place import between_ops, out_of_place
-from hwscale.runtimes.runtime import Facts, Memory, Parts, Region, largest
-from hwscale.runtimes.tensors import weights_and_biases
+from hwscale.runtimes.runtime import Facts, Memory, Region
 
 KIB = 1024
 ZOO = "STMicroelectronics/stm32ai-modelzoo"
@@ -93,7 +93,7 @@ PROFILES: Mapping[str, Profile] = {
 }
 
 
-class XCubeAI:
+class XCubeAI(Gapless):
     """See the module docstring; ``name`` is one of `PROFILES`."""
 
     def __init__(self, name: str) -> None:
@@ -107,16 +107,8 @@ class XCubeAI:
             "flash": f"exact for the weights; code on top, bounded on MobileNets: {low} to {high} KiB",
         }
         self.sources: tuple[str, ...] = (f"{ZOO}@{profile.commit}: image_classification (tables of memory footprint)",)
-        self.exact_plan = False
         self.rate_set: str | None = profile.rate_set
         self.strict_measure = False
-        self.maps_decide = True
-
-    def facts(self, graph: Graph) -> Facts:
-        return ()
-
-    def refuse(self, graph: Graph) -> str | None:
-        return None
 
     def lower(self, graph: Graph, facts: Facts) -> Graph:
         return out_of_place(graph)
@@ -125,19 +117,10 @@ class XCubeAI:
         region = Region("activations, upper end", live_steps(lowered.ops), self._upper)
         return Memory((region,), self.profile.scratch_bytes)
 
-    def plan(self, lowered: Graph, external_input: bool) -> Parts:
-        return largest(self.memory(lowered), lowered, external_input)
-
     def ram_interval(self, lowered: Graph, external_input: bool = False) -> tuple[int, int]:
         """(low, high) of the activation RAM [B] of a lowered graph in Python ints; `plan` adds up to ``high``."""
         high = sum(size for _, size in self.plan(lowered, external_input))
         return between_ops(lowered, external_input), high
-
-    def flash_bytes(self, lowered: Graph) -> Integer:
-        return weights_and_biases(lowered)
-
-    def shares(self, lowered: Graph) -> tuple[Integer, Integer]:
-        return 0, self.flash_bytes(lowered)
 
     def base(self) -> tuple[int, int]:
         return self.profile.scratch_bytes, 0
