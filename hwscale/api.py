@@ -16,7 +16,7 @@ from hwscale.configuration import Configuration, configure, pinned
 from hwscale.domain import make_domain
 from hwscale.errors import ConfigError, VerificationError, nearest
 from hwscale.formulas import FAMILIES
-from hwscale.joint_space import make_execution, make_joint_space, restriction
+from hwscale.joint_space import JointSpace, make_execution, make_joint_space, restriction
 from hwscale.ledger import NetworkRecord
 from hwscale.objectives import BAND, Objective, find_objective
 from hwscale.platform import Platform, load_platform
@@ -24,7 +24,7 @@ from hwscale.problem import Problem
 from hwscale.result import Cost, CostReport, Evidence, Fit
 from hwscale.runtimes import DEFAULT as DEFAULT_RUNTIME
 from hwscale.runtimes import find_runtime
-from hwscale.schedule_timing import schedule_timing, scheduled_latency_s
+from hwscale.schedule_timing import schedule_timing, scheduled_latency_s, stage_rates
 from hwscale.schedules import Schedule, executed, make_schedule
 from hwscale.schedules.evidence import ram_evidence
 from hwscale.solve import solve
@@ -85,7 +85,7 @@ def fit(
         fixes the resolution and may be a rectangle.
     objective : "balanced", "macs", "params", "balanced:r0=160,c=1.5", or an Objective.
     schedule : layer, op by op; patch, patch+, stream1d, stream2d: the first ops on patches, ``fix`` may pin n_patch and split_idx; any:
-        whichever is best. Stage-wise families in tensors and tinyengine; limits on MACs then hold for what is executed.
+        whichever is best. Stage-wise families in tensors and tinyengine; limits on MACs and latency hold for what is executed.
     solver : auto, exhaustive; quadtree, table, nlp (never called optimal); for stage-wise families labels, paths, milp.
     verify : "torch" instantiates and measures the answer, "none" does not. "tflm" also converts it and runs it in TensorFlow Lite
         Micro (extra ``hwscale[convert]``), "vela" also has Arm's compiler estimate it for an Ethos-U platform (``hwscale[vela]``).
@@ -122,9 +122,10 @@ def fit(
         raise ConfigError(f"{both[0]} is both a limit and a target; drop one of the two")
     where = None if platform is None else load_platform(platform)
     check_backend(verify, where)
-    execution, fix = make_execution(
-        schedule, fix or {}, [name for name, value in caps.items() if value is not None], aims
-    )
+    timing = make_timing(where, wanted, rates)
+    known = stage_rates(timing, runtime, latency_limit) if rates is None else ()
+    limited = [name for name, value in caps.items() if value is not None]
+    execution, fix = make_execution(schedule, fix or {}, limited, aims, known)
     declared = make_domain(net, fix, domain, classes=classes, in_channels=in_channels, input_shape=input_shape)
 
     given = {**(fix or {}), **(domain or {})}
@@ -132,7 +133,6 @@ def fit(
     if free and goal.name == "balanced" and goal.c:
         goal = replace(goal, band=BAND)  # who leaves the resolution to us gets one that published networks use
 
-    timing = make_timing(where, wanted, rates)
     asked_of = declared, runtime, input_buffer == "external", tuple(timing.fs_per_unit)
     space = make_space(*asked_of) if execution.name == "layer" else make_joint_space(*asked_of, execution)
     timing = timing.covering(space.kinds)
@@ -372,5 +372,8 @@ def _binding(problem: Problem, best: Candidate, budget: Budget) -> tuple[str, ..
     costs = best.wider()
     if costs is None:
         return ()
+    if isinstance(problem.space, JointSpace):
+        rates = problem.space.fs_per_unit(problem.fs_per_unit, best.schedule.name)
+        problem = replace(problem, fs_per_unit=rates)
     broken = [name for name, limit in problem.limits.items() if (problem.metric(name, costs) > limit).any()]
     return tuple(budget.limiting(name) for name in broken)

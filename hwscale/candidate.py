@@ -14,8 +14,9 @@ from hwscale.chain_space import ChainGroup
 from hwscale.cost_terms import CostArrays, NetworkModel
 from hwscale.formulas.graph import Graph
 from hwscale.formulas.stagewise import maps
-from hwscale.schedules import LAYER, Schedule, refuse, scheduled
+from hwscale.schedules import LAYER, Schedule, executed, refuse, scheduled
 from hwscale.space import Group
+from hwscale.stage_work import units
 
 _FIRST = ("num_layers", "resolution", "alpha")
 """Hyperparameters that break ties before the others."""
@@ -161,9 +162,9 @@ class Path(Candidate):
     def executed(self) -> int:
         return self.macs if self.chosen is None else self.chosen[1]
 
-    def under(self, schedule: Schedule, executed: int) -> Path:
-        """The same network under a schedule that executes so many MACs."""
-        return replace(self, chosen=(schedule, executed))
+    def under(self, schedule: Schedule, executed: int, latency_fs: int) -> Path:
+        """The same network under a schedule that executes so many MACs and takes so long."""
+        return replace(self, chosen=(schedule, executed), latency_fs=latency_fs)
 
     def stage(self) -> tuple[Graph, tuple[int, int]]:
         """The ops up to the split of its group's plan, and the side of the split map."""
@@ -234,7 +235,7 @@ class Path(Candidate):
 
     def _wider_scheduled(self) -> CostArrays | None:
         """The same under its schedule, where that can still cut them; MACs are those executed."""
-        model, where, found = self.group.model, self.group.roots[self.root], []
+        model, where, found, works = self.group.model, self.group.roots[self.root], [], []
         for name, axis in self.group.axes.items():
             if name not in self.values or isinstance(self.values[name], str):
                 continue
@@ -244,13 +245,16 @@ class Path(Candidate):
                 graph, _ = model.graph(values, where.height, where.width)
                 if model.runtime.refuse(graph) is None and refuse(graph, self.schedule) is None:
                     found.append(model.terms(scheduled(graph, self.schedule)))
+                    works.append(units(executed(graph, self.schedule), model.works, self.schedule.name))
         if not found:
             return None
         ram, flash, macs, params = (
             np.array([int(getattr(terms, name)) for terms in found])
             for name in ("ram_bytes", "flash_bytes", "macs", "params")
         )
-        return CostArrays(ram, flash, macs, params, dict.fromkeys(model.works, np.zeros(len(found), np.int64)))
+        return CostArrays(
+            ram, flash, macs, params, {work: np.array([int(one[work]) for one in works]) for work in works[0]}
+        )
 
 
 @lru_cache(maxsize=4096)

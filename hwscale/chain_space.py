@@ -122,7 +122,7 @@ class ChainGroup:
                 done = layer.macs if layer.executed is None else layer.executed
                 total["executed"] = total.get("executed", 0) + int(done[root, state, way])
             for work, units in layer.works.items():
-                works[work] += int(units[root, state, way])
+                works[work] = works.get(work, 0) + int(units[root, state, way])
             state = int(layer.heads[state, way])
         total["ram"] += sum(regions)
         return total, works

@@ -21,6 +21,7 @@ from hwscale.scheduled_groups import legal_chains, scheduled_groups
 from hwscale.schedules import SCHEDULES, make_schedule, refuse_runtime
 from hwscale.schedules.schedule import Schedule
 from hwscale.stage_plan import StagePlan, divisors
+from hwscale.stage_work import StageRates, scaled
 from hwscale.work import Work
 
 ANY = "any"
@@ -29,11 +30,13 @@ DOMAIN = "splits at the end of a block, n_patch any divisor above 1 of the split
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """What of a schedule is decided: its ``name``, or any; ``n_patch`` and ``split_idx`` where they are pinned."""
+    """What of a schedule is decided: its ``name``, or any; ``n_patch`` and ``split_idx`` where they are pinned. ``rates`` say what each
+    does to latency; none where that is unknown."""
 
     name: str
     n_patch: int | None = None
     split_idx: int | None = None
+    rates: tuple[StageRates, ...] = field(default=(), repr=False)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -49,12 +52,16 @@ class Execution:
 
 
 def make_execution(
-    name: str, fix: Mapping[str, Any], limited: Iterable[str], aims: Iterable[str]
+    name: str,
+    fix: Mapping[str, Any],
+    limited: Iterable[str],
+    aims: Iterable[str],
+    rates: tuple[StageRates, ...] = (),
 ) -> tuple[Execution, dict[str, Any]]:
     """What of the schedule is decided, and ``fix`` without its numbers; ConfigError on a schedule that is unknown or not to be had.
 
-    ``limited`` and ``aims`` name what is limited and targeted: latency is known op by op only, so that under a limit on it `any`
-    leaves the other schedules out.
+    ``limited`` and ``aims`` name what is limited and targeted: where nobody knows the latency of schedules of patches, as there are no
+    ``rates``, `any` leaves them out under a limit on it.
     """
     if name not in (*SCHEDULES, ANY):
         raise ConfigError(f"unknown schedule {name!r}; {nearest(str(name), (*SCHEDULES, ANY))}")
@@ -66,15 +73,16 @@ def make_execution(
         return Execution(name), kept
     if targets := list(aims):
         raise ConfigError(f"target {targets[0]} is met by schedule layer only; give limits, or drop the schedule")
-    if timed := [key for key in limited if key in ("latency", "energy")]:
+    if timed := [key for key in limited if key in ("latency", "energy") and not rates]:
         if name == ANY:
             return Execution("layer"), kept
         raise ConfigError(
-            f"a limit on {timed[0]} needs schedule layer: no search knows it under schedule {name}; drop one"
+            f"a limit on {timed[0]} needs schedule layer here: latency of schedule {name} is measured of TinyEngine's kernels only; "
+            "take runtime tinyengine on a platform that has its rates, or drop one of the two"
         )
     # the schedule's own reader checks the numbers; one that is left open needs some value there
     checked = make_schedule(name if name != ANY else "patch", **{"n_patch": 2, "split_idx": 1, **numbers})
-    return Execution(name, **{key: getattr(checked, key) for key in numbers}), kept
+    return Execution(name, **{key: getattr(checked, key) for key in numbers}, rates=rates), kept
 
 
 def restriction(asked: str, execution: Execution) -> str:
@@ -82,7 +90,7 @@ def restriction(asked: str, execution: Execution) -> str:
     if asked == "layer":
         return ""
     if execution.name == "layer":
-        return "schedule layer: others are left out, as latency and energy are limited"
+        return "schedule layer: others are left out, as latency or energy is limited and theirs is unknown here"
     return str(execution)
 
 
@@ -128,19 +136,25 @@ class JointSpace(ChainSpace):
                 if any(self._patches(side) for side in self._sides(group, at)):
                     yield group, self.plan("patch+", at)
 
-    def plans(self, group: ChainGroup, at: int, *, macs_limited: bool) -> Iterator[StagePlan]:
+    def fs_per_unit(self, fs_per_unit: Mapping[Work, int], schedule: str) -> Mapping[Work, int]:
+        """What a unit of each work takes under a schedule [fs]; nothing where that is unknown."""
+        if schedule == "layer":
+            return fs_per_unit
+        return next((scaled(fs_per_unit, known) for known in self.execution.rates if known.schedule == schedule), {})
+
+    def plans(self, group: ChainGroup, at: int, *, work_limited: bool) -> Iterator[StagePlan]:
         """Every plan with the split behind link ``at`` that may hold a best answer.
 
-        Where nothing limits executed MACs, more patches are never worse: of a map at stride product S, a patch has
+        Where nothing limits executed MACs or latency, more patches are never worse: of a map at stride product S, a patch has
         (g - 1) S + h rows, which falls with g = side / n_patch, and so do columns that a stream keeps; all rules of a runtime are
         nondecreasing in sizes, and the split map is the same. So the largest n_patch will do. Nor are streams better than `patch+`
         then, which has the same patches and keeps no lines.
         """
         names = [name for name in self.execution.names if name != "layer"]
-        if not macs_limited and self.execution.name == ANY:
+        if not work_limited and self.execution.name == ANY:
             names = ["patch+"]
         counts: set[int | None] = {n for side in self._sides(group, at) for n in self._patches(side)}
-        if counts and not macs_limited:
+        if counts and not work_limited:
             counts = {None}
         for name in names:
             for n_patch in sorted(counts, key=lambda n: n or 0):

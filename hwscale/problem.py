@@ -199,4 +199,8 @@ def path(problem: Problem, group: ChainGroup, root: int, ways: tuple[int, ...]) 
     found = Path(
         cost["ram"], cost["flash"], cost["macs"], cost["params"], min(latency, LONGEST_FS), group, root, tuple(ways)
     )
-    return found if group.plan is None else found.under(group.plan.schedule(*found.stage()), cost["executed"])
+    return (
+        found
+        if group.plan is None
+        else found.under(group.plan.schedule(*found.stage()), cost["executed"], found.latency_fs)
+    )

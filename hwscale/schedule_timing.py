@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from hwscale.schedules import Schedule
 from hwscale.schedules.macs import ExecutedOp
+from hwscale.stage_work import StageRates, counted
 from hwscale.timing import Timing
 
 RUNTIME = "tinyengine"
@@ -63,9 +64,16 @@ def scheduled_latency_s(timing: Timing, schedule: Schedule, ops: Sequence[Execut
 def stage_seconds(timing: Timing, ops: Sequence[ExecutedOp]) -> float:
     """What the operator model says of executed ops, patches or not [s]."""
     assert timing.model is not None
-    found = 0.0
-    for term in timing.model.terms:
-        chosen = [op for op in ops if op.kind in term.work.operators]
-        units = {"macs": "macs", "elements": "elements", "ops": "calls"}[term.work.quantity]
-        found += term.seconds * sum(int(getattr(op, units)) for op in chosen)
-    return found
+    return sum(term.seconds * int(counted(ops, term.work)) for term in timing.model.terms)
+
+
+def stage_rates(timing: Timing, runtime: str, latency_limit: str) -> tuple[StageRates, ...]:
+    """How much longer the work of each schedule takes, as `scheduled_latency_s` has it; none where that is unknown. ``latency_limit``
+    "worst" also holds for the upper end of its wider interval."""
+    known = []
+    for name, factor in FACTORS.items():
+        if schedule_timing(timing, Schedule(name, 2, 1), runtime).model is None:
+            return ()
+        wider = factor.widened if latency_limit == "worst" else 1.0
+        known.append(StageRates(name, factor.factor * wider, wider))
+    return tuple(known)

@@ -18,9 +18,11 @@ from hwscale.schedules import SCHEDULES, Schedule, refuse
 from hwscale.schedules.geometry import Extent, Stage
 from hwscale.schedules.halo import Span, Split, composed, lead_through, spans_of
 from hwscale.schedules.line_buffers import line_buffers
-from hwscale.schedules.macs import positions, staged_macs
+from hwscale.schedules.macs import staged_ops
 from hwscale.schedules.windows import Step, Window, steps
 from hwscale.stage_plan import StagePlan
+from hwscale.stage_work import counted
+from hwscale.work import Work
 
 Ints = npt.NDArray[np.int64]
 Combo = tuple[tuple[str, Any], ...]
@@ -31,11 +33,13 @@ Size = tuple[int, int]
 @dataclass(frozen=True, slots=True)
 class Patches:
     """What the patches of one graph cost: ``regions`` [B] (regions, roots, halos, cells), ``persistent`` [B] (halos, cells), of the
-    only root where a stream keeps lines, and ``executed`` MACs of all patches (roots, halos, cells)."""
+    only root where a stream keeps lines, ``executed`` MACs of all patches (roots, halos, cells), and the ``works`` of their latency as
+    of ops that are executed one by one."""
 
     regions: Ints
     persistent: Ints
     executed: Ints
+    works: Mapping[Work, Ints]
 
 
 class StageLinks:
@@ -126,18 +130,17 @@ class StageLinks:
             spans: Mapping[int, Span] = spans_of(inside, axis, out, before, whole)
             axes.append({t: span.extent(whole[t], n_patch) for t, span in spans.items()})
         stage = Stage(inside, (), {t: (axes[0][t], axes[1][t]) for t in axes[0]}, output)
-        return self._priced(at, g, stage, (len(self.sizes), len(halos), len(c_in)))
+        return self._priced(at, g, stage, n_patch, (len(self.sizes), len(halos), len(c_in)))
 
-    def _priced(self, at: int, g: Graph, stage: Stage, shape: tuple[int, int, int]) -> Patches:
+    def _priced(self, at: int, g: Graph, stage: Stage, n_patch: Ints, shape: tuple[int, int, int]) -> Patches:
         discipline = SCHEDULES[self.plan.name]
+        done = staged_ops(g, stage, discipline, n_patch**2)
         made = Graph(list(g.tensors))
         for index, (rows, columns) in stage.extents.items():
             x = g.tensors[index]
             area: Any = rows.patch * columns.patch
             made.tensors[index] = Tensor(index, x.channels, rows.patch, columns.patch, area, x.channels * area)
-        for step in stage.steps:
-            pixels = positions(discipline, *stage.extents[step.op.output])
-            made.ops.append(replace(step.op, macs=staged_macs(step.op, pixels)))
+        made.ops += [replace(step.op, macs=ran.macs) for step, ran in zip(stage.steps, done, strict=True)]
         memory = self.model.runtime.memory(lowered := self.model.runtime.lower(made, ()))
         if self.model.external_input and at == 0:
             memory = Memory(tuple(region.without(0) for region in memory.regions), memory.persistent)
@@ -145,12 +148,14 @@ class StageLinks:
         persistent = np.zeros(shape[1:], np.int64)
         for buffer in line_buffers(g, Schedule(self.plan.name, 2, 1), stage):
             persistent = persistent + self.kept(buffer.channels, 1, buffer.pixels)[0]
-        executed: Any = total([op.macs for op in made.ops])
+        executed: Any = total([op.macs for op in done])
         flat = (shape[0] * shape[1], shape[2])
+        works = {work: np.broadcast_to(counted(done, work), flat).reshape(shape) for work in self.model.works}
         return Patches(
             np.stack([np.broadcast_to(region, flat).reshape(shape) for region in regions]),
             persistent,
             np.broadcast_to(executed, flat).reshape(shape),
+            works,
         )
 
     def kept(self, channels: Any, height: Any, width: Any) -> list[Ints]:

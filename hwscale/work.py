@@ -23,10 +23,12 @@ KERNELS = (*DENSE, "depthwise")
 
 @dataclass(frozen=True, slots=True, order=True)
 class Work:
-    """One quantity, summed over the executed ops of some kinds."""
+    """One quantity, summed over the executed ops of some kinds; under a schedule of patches apart for those in the ``stage``, which is
+    its name, and those behind it, see `hwscale.stage_work`."""
 
     quantity: str
     operators: tuple[str, ...]
+    stage: str = ""
 
     def __str__(self) -> str:
         return f"{self.quantity} of {', '.join(self.operators)}"

@@ -263,8 +263,8 @@ def test_a_limit_on_macs_holds_for_what_is_executed() -> None:
     assert less.cost.macs < free.cost.macs
 
 
-def test_any_leaves_schedules_out_where_latency_is_limited_and_says_so() -> None:
-    asked = {"limits": {"latency": "10 s"}, "runtime": "tinyengine", "verify": "none", **SMALL}
+def test_any_leaves_schedules_out_where_their_latency_is_unknown_and_says_so() -> None:
+    asked = {"limits": {"latency": "10 s"}, "runtime": "tensors", "verify": "none", **SMALL}
     found = hwscale.fit("mcunet", "stm32f746", schedule="any", **asked)
     assert found.schedule == "layer"
     assert "others are left out" in found.restriction

@@ -25,7 +25,7 @@ from hwscale.nets import build_network
 torch.set_num_threads(1)
 
 TOLERANCE = 1e-5
-"""Of an output, or of the largest output if that exceeds 1: fp32 in networks of up to 50 layers."""
+"""Largest difference between an output on patches and layer by layer, fp32."""
 IN_PATCHES = SCHEDULES[1:]
 
 
@@ -97,8 +97,11 @@ def test_every_schedule_gives_the_layerwise_output_and_less_recomputation_than_t
     precise = execute(exact, x.double(), IN_PATCHES[number % 4], n_patch=n_patch, split_idx=split_idx)
 
     assert signal > 1000 * TOLERANCE, "the output must depend on the image"
-    errors = {name: float((run.output - expected).abs().max()) for name, run in runs.items()}
-    assert max(errors.values()) <= TOLERANCE * max(1.0, float(expected.abs().max())), errors
+    errors = {name: float((run.output - runs["layer"].output).abs().max()) for name, run in runs.items()}
+    assert max(errors.values()) <= TOLERANCE, errors
+    # torch's own kernels sum in fp32, and outputs reach 6
+    own = float((runs["layer"].output - expected).abs().max())
+    assert own <= TOLERANCE * max(1.0, float(expected.abs().max())), own
     assert float((precise.output - exactly).abs().max()) <= 1e-11, "what fp32 leaves is rounding"
     record = measure(network, shape)
     assert runs["layer"].macs_by_op == {op.name: op.macs for op in record.ops if op.macs}

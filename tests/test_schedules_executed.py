@@ -76,7 +76,7 @@ def test_executed_macs_are_those_of_the_formulas_and_the_output_is_that_of_layer
         for name in STREAMS:
             schedule = make_schedule(name, n_patch, split_idx)
             done = execute(network, x, name, n_patch=n_patch, split_idx=executed_split(graph, split_idx))
-            assert (done.output - plain.output).abs().max() <= 1e-5 * max(1.0, float(plain.output.abs().max()))
+            assert (done.output - plain.output).abs().max() <= 1e-5
             assert done.macs == executed_macs(graph, schedule), (name, n_patch, split_idx)
             assert done.stage_macs == stage_macs(graph, schedule), (name, n_patch, split_idx)
             assert done.stage_macs + done.stage_added == stage_macs(graph, schedule, additions=True)

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import fx, nn
 
+from hwscale.measure.accumulation import exact_sums
 from hwscale.measure.handlers import Output, Price, price_of
 from hwscale.measure.live import LiveBuffers
 from hwscale.measure.program import Step
@@ -45,6 +46,11 @@ class LayerRun(fx.Interpreter):
         if step is not None and n.op not in ("output", "get_attr") and isinstance(result, torch.Tensor):
             self._count(replace(step, shape=tuple(result.shape), elements=result.numel()))
         return result
+
+    def call_module(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Run a module; sums of products as in a stage."""
+        summed = exact_sums(self.fetch_attr(target), args[0]) if len(args) == 1 and not kwargs else None
+        return super().call_module(target, args, kwargs) if summed is None else summed
 
     def _count(self, step: Step) -> None:
         price = Price(Output.NEW) if step.spelling == "placeholder" else price_of(step) or Price(Output.NEW)

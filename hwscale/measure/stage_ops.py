@@ -11,6 +11,7 @@ from torch import fx, nn
 from torch.nn import functional
 
 from hwscale.errors import UnsupportedOpError
+from hwscale.measure.accumulation import convolved
 from hwscale.measure.handlers import price_of
 from hwscale.measure.op_shapes import UNPRICED
 from hwscale.measure.program import Step
@@ -125,9 +126,7 @@ def _zeros_before(node: fx.Node, step: Step) -> tuple[int, int]:
 def _conv_call(module: nn.Conv2d) -> Call:
     def run(operands: Mapping[str, torch.Tensor]) -> torch.Tensor:
         (patch,) = operands.values()
-        return functional.conv2d(
-            patch, module.weight, module.bias, module.stride, 0, module.dilation, groups=module.groups
-        )
+        return convolved(module, patch, 0)
 
     return run
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hwscale.formulas.graph import Graph, Integer, Op, total
-from hwscale.schedules.geometry import Extent, make_stage
+from hwscale.schedules.geometry import Extent, Stage, make_stage
 from hwscale.schedules.schedule import Discipline, Schedule
 from hwscale.schedules.windows import steps
 
@@ -30,7 +30,7 @@ class ExecutedOp:
     staged: bool
     kind: str
     elements: Integer
-    calls: int = 1
+    calls: Integer = 1
 
 
 def positions(discipline: Discipline, rows: Extent, columns: Extent) -> Integer:
@@ -48,19 +48,24 @@ def executed(graph: Graph, schedule: Schedule) -> tuple[ExecutedOp, ...]:
     if schedule.plain:
         return tuple(_whole(graph, step.op, staged=at < schedule.split_idx) for at, step in enumerate(steps(graph)))
     stage = make_stage(graph, schedule)
+    staged = staged_ops(graph, stage, schedule.discipline, schedule.n_patch**2)
+    return (*staged, *(_whole(graph, step.op, staged=False) for step in stage.rest))
+
+
+def staged_ops(graph: Graph, stage: Stage, discipline: Discipline, patches: Integer) -> list[ExecutedOp]:
+    """The ops of a stage with what they execute over all ``patches``."""
     found = []
     for step in stage.steps:
-        op, pixels = step.op, positions(schedule.discipline, *stage.extents[step.op.output])
+        op, pixels = step.op, positions(discipline, *stage.extents[step.op.output])
         additions = graph.tensors[op.output].channels * pixels if op.kind == "add" else 0
         touched = total(
             [
-                graph.tensors[tensor].channels * positions(schedule.discipline, *stage.extents[tensor])
+                graph.tensors[tensor].channels * positions(discipline, *stage.extents[tensor])
                 for tensor in (*op.inputs, op.output)
             ]
         )
-        calls = schedule.n_patch**2
-        found.append(ExecutedOp(op.name, staged_macs(op, pixels), additions, True, op.kind, touched, calls))
-    return (*found, *(_whole(graph, step.op, staged=False) for step in stage.rest))
+        found.append(ExecutedOp(op.name, staged_macs(op, pixels), additions, True, op.kind, touched, patches))
+    return found
 
 
 def executed_macs(graph: Graph, schedule: Schedule) -> Integer:

@@ -106,7 +106,7 @@ def _searched(
 
     if space.groups:
         push(_bounded(problem, space, space.groups))
-    macs_limited = "macs" in problem.limits
+    work_limited = not {"macs", "latency"}.isdisjoint(problem.limits)
     for group, plan in space.splits():
         made = tuple(_by_layers(one) for one in space.scheduled(group, plan, relaxed=True))
         push(replace(_bounded(problem, space, made), of=group, plan=plan, level=_Level.SPLIT))
@@ -118,28 +118,29 @@ def _searched(
         if item.bound < incumbent.threshold:
             continue
         if item.of is not None and item.plan is not None and item.level is _Level.SPLIT:
-            for plan in space.plans(item.of, item.plan.at, macs_limited=macs_limited):
-                if plan == item.plan and not macs_limited:
+            for plan in space.plans(item.of, item.plan.at, work_limited=work_limited):
+                if plan == item.plan and not work_limited:
                     push(replace(item, level=_Level.RELAXED))
                     continue
                 made = tuple(space.scheduled(item.of, plan, relaxed=True))
-                push(replace(_bounded(problem, space, made), of=item.of, plan=plan, level=_Level.RELAXED))
+                mine = _bounded(problem, space, made, plan.name)
+                push(replace(mine, of=item.of, plan=plan, level=_Level.RELAXED))
         elif item.of is not None and item.plan is not None and item.level is _Level.RELAXED:
             for exact in space.scheduled(item.of, item.plan):
-                push(replace(_bounded(problem, space, (exact,)), plan=item.plan))
+                push(replace(_bounded(problem, space, (exact,), item.plan.name), plan=item.plan))
         else:
             more, open_bound = searched(item.problem, incumbent, any_will_do=any_will_do)
             nodes, left = nodes + more, max(left, min(open_bound, item.bound))
     return nodes, left
 
 
-def _bounded(problem: Problem, space: JointSpace, groups: tuple[ChainGroup, ...]) -> _Open:
-    mine = replace(problem, space=space.over(groups))
+def _bounded(problem: Problem, space: JointSpace, groups: tuple[ChainGroup, ...], schedule: str = "layer") -> _Open:
+    mine = replace(problem, space=space.over(groups), fs_per_unit=space.fs_per_unit(problem.fs_per_unit, schedule))
     return _Open(max((chain.bound for chain in chains(mine)), default=-math.inf), mine)
 
 
 def _by_layers(group: ChainGroup) -> ChainGroup:
-    """The chain with no more MACs executed than op by op."""
+    """The chain with no more MACs executed than op by op; priced as op by op, its latency is too."""
     return replace(group, layers=tuple(replace(layer, executed=None) for layer in group.layers))
 
 

@@ -9,9 +9,10 @@ from hwscale.formulas.graph import Graph
 from hwscale.formulas.stagewise import maps
 from hwscale.joint_space import JointSpace
 from hwscale.problem import Problem
-from hwscale.schedules import LAYER, SCHEDULES, Schedule, executed_macs, refuse, scheduled
+from hwscale.schedules import LAYER, SCHEDULES, Schedule, executed, executed_macs, refuse, scheduled
 from hwscale.schedules.windows import steps
 from hwscale.stage_plan import divisors
+from hwscale.stage_work import counted, units
 
 
 def least_executed(problem: Problem, found: Path) -> Path | None:
@@ -24,17 +25,30 @@ def least_executed(problem: Problem, found: Path) -> Path | None:
     most = problem.limits.get("macs", found.macs << 20)
     order = list(SCHEDULES)
     ranked = sorted(
-        (executed, order.index(schedule.name), schedule.n_patch, schedule.split_idx)
+        (macs, order.index(schedule.name), schedule.n_patch, schedule.split_idx)
         for schedule in _schedules(space, found, graph, problem.limits.get("ram"))
-        if refuse(graph, schedule) is None and (executed := int(executed_macs(graph, schedule))) <= most
+        if refuse(graph, schedule) is None and (macs := int(executed_macs(graph, schedule))) <= most
     )
-    for executed, name, n_patch, split_idx in ranked:
+    for macs, name, n_patch, split_idx in ranked:
         schedule = Schedule(order[name], n_patch, split_idx)
-        candidate = found.under(schedule, executed)
+        latency_fs = _latency_fs(problem, space, graph, schedule)
+        if latency_fs > problem.limits.get("latency", latency_fs):
+            continue
+        candidate = found.under(schedule, macs, latency_fs)
         planned = candidate.planned()
         if all(planned[name] <= limit for name, limit in problem.limits.items() if name in planned):
             return candidate
     return None
+
+
+def _latency_fs(problem: Problem, space: JointSpace, graph: Graph, schedule: Schedule) -> int:
+    """Latency of the ops that it executes [fs]; 0 where it is unknown."""
+    rates = space.fs_per_unit(problem.fs_per_unit, schedule.name)
+    ops = executed(graph, schedule)
+    if schedule.plain:
+        return sum(int(counted(ops, work)) * fs for work, fs in rates.items())
+    done = units(ops, problem.fs_per_unit, schedule.name)
+    return sum(int(done[work]) * fs for work, fs in rates.items())
 
 
 def _schedules(space: JointSpace, found: Path, graph: Graph, ram: int | None) -> Iterator[Schedule]:
