@@ -15,8 +15,9 @@ from hwscale.candidate import Candidate
 from hwscale.configuration import Configuration, configure, pinned
 from hwscale.domain import make_domain
 from hwscale.errors import ConfigError, VerificationError, nearest
+from hwscale.execution import Scheduled, make_execution, restriction
 from hwscale.formulas import FAMILIES
-from hwscale.joint_space import JointSpace, make_execution, make_joint_space, restriction
+from hwscale.joint_space import make_joint_space
 from hwscale.ledger import NetworkRecord
 from hwscale.objectives import BAND, Objective, find_objective
 from hwscale.platform import Platform, load_platform
@@ -85,7 +86,7 @@ def fit(
         fixes the resolution and may be a rectangle.
     objective : "balanced", "macs", "params", "balanced:r0=160,c=1.5", or an Objective.
     schedule : layer, op by op; patch, patch+, stream1d, stream2d: the first ops on patches, ``fix`` may pin n_patch and split_idx; any:
-        whichever is best. Stage-wise families in tensors and tinyengine; limits on MACs and latency hold for what is executed.
+        whichever is best. In tensors and tinyengine; limits on MACs and latency hold for what is executed.
     solver : auto, exhaustive; quadtree, table, nlp (never called optimal); for stage-wise families labels, paths, milp.
     verify : "torch" instantiates and measures the answer, "none" does not. "tflm" also converts it and runs it in TensorFlow Lite
         Micro (extra ``hwscale[convert]``), "vela" also has Arm's compiler estimate it for an Ethos-U platform (``hwscale[vela]``).
@@ -372,8 +373,8 @@ def _binding(problem: Problem, best: Candidate, budget: Budget) -> tuple[str, ..
     costs = best.wider()
     if costs is None:
         return ()
-    if isinstance(problem.space, JointSpace):
+    if isinstance(problem.space, Scheduled):
         rates = problem.space.fs_per_unit(problem.fs_per_unit, best.schedule.name)
         problem = replace(problem, fs_per_unit=rates)
-    broken = [name for name, limit in problem.limits.items() if (problem.metric(name, costs) > limit).any()]
+    broken = [name for name, limit in problem.limits.items() if (problem.limited(name, costs) > limit).any()]
     return tuple(budget.limiting(name) for name in broken)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from hwscale.chain_space import ChainGroup
 from hwscale.cost_terms import CostArrays, NetworkModel
-from hwscale.formulas.graph import Graph
+from hwscale.formulas.graph import Graph, total
 from hwscale.formulas.stagewise import maps
 from hwscale.schedules import LAYER, Schedule, executed, refuse, scheduled
 from hwscale.space import Group
@@ -32,6 +32,8 @@ class Candidate(ABC):
     macs: int
     params: int
     latency_fs: int
+    chosen: tuple[Schedule, int] | None = field(default=None, kw_only=True)
+    """The schedule that it runs under, None for op by op, and the MACs executed then."""
 
     def metric(self, name: str) -> int:
         """One metric by its name in `hwscale.problem.Problem.limits`."""
@@ -50,12 +52,16 @@ class Candidate(ABC):
     @property
     def executed(self) -> int:
         """MACs that its schedule executes, which limits on MACs hold for."""
-        return self.macs
+        return self.macs if self.chosen is None else self.chosen[1]
 
     @property
     def schedule(self) -> Schedule:
         """How it is executed."""
-        return LAYER
+        return LAYER if self.chosen is None else self.chosen[0]
+
+    def under(self, schedule: Schedule, executed: int, latency_fs: int) -> Self:
+        """The same network under a schedule that executes so many MACs and takes so long."""
+        return replace(self, chosen=(schedule, executed), latency_fs=latency_fs)
 
     def planned(self) -> Mapping[str, int]:
         """RAM and Flash [B] that the runtime really needs, by name."""
@@ -120,6 +126,7 @@ class LatticePoint(Candidate):
         boxes = dict(zip(self.group.boxes, self.box, strict=True))
         rest = [boxes.get(h.name, where.branch.get(h.name)) for h in family.hyperparameters if h.name not in _FIRST]
         return (
+            self.schedule.name != "layer",
             self.latency_fs,
             self.ram_bytes,
             self.flash_bytes,
@@ -140,31 +147,19 @@ class LatticePoint(Candidate):
                 steps.append((self.alpha, (*self.box[:axis], at + 1, *self.box[axis + 1 :])))
         if not steps:
             return None
+        if self.schedule.name != "layer":
+            return _wider_scheduled(self, [replace(self, alpha=alpha, box=box).priced()[1] for alpha, box in steps])
         box = tuple(np.array([step[1][axis] for step in steps]) for axis in range(len(self.box)))
         return group.costs(np.full(len(steps), self.root), np.array([step[0] for step in steps]), box)
 
 
 @dataclass(frozen=True, slots=True)
 class Path(Candidate):
-    """A path of a `ChainGroup`: root, and the way through each layer; ``chosen``: the schedule that it runs under, None for op by
-    op, and the MACs executed then."""
+    """A path of a `ChainGroup`: root, and the way through each layer."""
 
     group: ChainGroup
     root: int
     ways: tuple[int, ...]
-    chosen: tuple[Schedule, int] | None = None
-
-    @property
-    def schedule(self) -> Schedule:
-        return LAYER if self.chosen is None else self.chosen[0]
-
-    @property
-    def executed(self) -> int:
-        return self.macs if self.chosen is None else self.chosen[1]
-
-    def under(self, schedule: Schedule, executed: int, latency_fs: int) -> Path:
-        """The same network under a schedule that executes so many MACs and takes so long."""
-        return replace(self, chosen=(schedule, executed), latency_fs=latency_fs)
 
     def stage(self) -> tuple[Graph, tuple[int, int]]:
         """The ops up to the split of its group's plan, and the side of the split map."""
@@ -209,9 +204,17 @@ class Path(Candidate):
         )
 
     def wider(self) -> CostArrays | None:
-        if self.schedule.name != "layer":
-            return self._wider_scheduled()
         values, found = self.values, []
+        if self.schedule.name != "layer":
+            steps = [
+                (name, value)
+                for name, axis in self.group.axes.items()
+                if name in values and not isinstance(values[name], str)
+                for value in axis[axis.index(values[name]) + 1 :][:1]
+            ]
+            # a depth that grows names blocks that the network did not have: their first values
+            first = {name: axis[0] for name, axis in self.group.axes.items()}
+            return _wider_scheduled(self, [first | values | {name: value} for name, value in steps])
         for name, axis in self.group.axes.items():
             if name not in values or isinstance(values[name], str):
                 continue
@@ -233,28 +236,26 @@ class Path(Candidate):
             {work: np.array([works[work] for _, works in found]) for work in self.group.model.works},
         )
 
-    def _wider_scheduled(self) -> CostArrays | None:
-        """The same under its schedule, where that can still cut them; MACs are those executed."""
-        model, where, found, works = self.group.model, self.group.roots[self.root], [], []
-        for name, axis in self.group.axes.items():
-            if name not in self.values or isinstance(self.values[name], str):
-                continue
-            for value in axis[axis.index(self.values[name]) + 1 :][:1]:
-                # a depth that grows names blocks that the network did not have: their first values
-                values = {other: values[0] for other, values in self.group.axes.items()} | self.values | {name: value}
-                graph, _ = model.graph(values, where.height, where.width)
-                if model.runtime.refuse(graph) is None and refuse(graph, self.schedule) is None:
-                    found.append(model.terms(scheduled(graph, self.schedule)))
-                    works.append(units(executed(graph, self.schedule), model.works, self.schedule.name))
-        if not found:
-            return None
-        ram, flash, macs, params = (
-            np.array([int(getattr(terms, name)) for terms in found])
-            for name in ("ram_bytes", "flash_bytes", "macs", "params")
-        )
-        return CostArrays(
-            ram, flash, macs, params, {work: np.array([int(one[work]) for one in works]) for work in works[0]}
-        )
+
+def _wider_scheduled(candidate: Candidate, wider: Iterable[Mapping[str, Any]]) -> CostArrays | None:
+    """Costs of networks under the schedule of a candidate, where that can cut them."""
+    (model, _, height, width), schedule = candidate.priced(), candidate.schedule
+    found, works, done = [], [], []
+    for values in wider:
+        graph, _ = model.graph(values, height, width)
+        if model.runtime.refuse(graph) is None and refuse(graph, schedule) is None:
+            found.append(model.terms(cut := scheduled(graph, schedule)))
+            works.append(units(executed(graph, schedule), model.works, schedule.name))
+            done.append(int(total([op.macs for op in cut.ops])))
+    if not found:
+        return None
+    ram, flash, params = (
+        np.array([int(getattr(terms, name)) for terms in found]) for name in ("ram_bytes", "flash_bytes", "params")
+    )
+    ran = np.array(done)
+    return CostArrays(
+        ram, flash, ran, params, {work: np.array([int(one[work]) for one in works]) for work in works[0]}, ran
+    )
 
 
 @lru_cache(maxsize=4096)

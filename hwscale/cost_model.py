@@ -23,6 +23,7 @@ from hwscale.formulas.stagewise import stagewise
 from hwscale.formulas.tape import Kernel, Tape
 from hwscale.runtimes import find_runtime
 from hwscale.runtimes.runtime import Facts, Greedy, Lifetimes, Runtime
+from hwscale.schedules.schedule import LAYER, Schedule
 from hwscale.work import Work, works_of
 
 CHUNK = 8192
@@ -30,7 +31,10 @@ CHUNK = 8192
 
 
 class CostModel(NetworkModel):
-    """One family, one setting of everything but width knobs, one runtime; get it from `cost_model`."""
+    """One family, one setting of everything but width knobs, one runtime; get it from `cost_model`. Op by op, or by a ``schedule``, see
+    `hwscale.scheduled_model`."""
+
+    schedule: Schedule = LAYER
 
     def __init__(
         self,
@@ -112,7 +116,7 @@ class CostModel(NetworkModel):
         per_row = isinstance(height, np.ndarray)
         kernel = self._kernel(pattern, tuple(knobs), maps, height, width)
         rows_in_all = len(knobs["alpha"])
-        integers = np.empty((4 + len(self.works), rows_in_all), np.int64)
+        integers = np.empty((4 + len(self.works) + (not self.schedule.plain), rows_in_all), np.int64)
         flags = np.empty((len(pattern), rows_in_all), np.bool_)
         workspace = kernel.workspace(min(rows_in_all, CHUNK))
         for start in range(0, rows_in_all, CHUNK):
@@ -120,31 +124,37 @@ class CostModel(NetworkModel):
             inputs = {name: values[rows] for name, values in knobs.items()}
             inputs["height"] = height[rows] if per_row else height
             kernel.run(inputs, workspace, [*integers[:, rows], *flags[:, rows]])
-        works = dict(zip(self.works, integers[4:], strict=True))
-        return CostArrays(integers[0], integers[1], integers[2], integers[3], works), flags
+        works = dict(zip(self.works, integers[4:], strict=False))
+        executed = None if self.schedule.plain else integers[-1]
+        return CostArrays(integers[0], integers[1], integers[2], integers[3], works, executed), flags
 
     def _kernel(
         self, pattern: Structure, knobs: tuple[str, ...], maps: tuple[Structure, Facts], height: Any, width: Any
     ) -> Kernel:
         """The formula as straight-line numpy code."""
         per_row = isinstance(height, np.ndarray)
-        square = per_row or height == width
+        square = self._any_size(height, width)
         key = (pattern, knobs, maps, None if square else (height, width), per_row)
         if key not in self._kernels:
             tape, graph, lowered, flags = self._recorded(pattern, knobs, maps, height, width)
-            ram = self._ram(lowered, tape)
-            flash_bytes = self.runtime.flash_bytes(lowered)
-            macs, params = sums(graph)
-            works = works_of(lowered, self.works).values()
-            self._kernels[key] = tape.compile([ram, flash_bytes, macs, params, *works, *flags])
+            self._kernels[key] = tape.compile([*self._outputs(tape, graph, lowered), *flags])
         return self._kernels[key]
+
+    def _outputs(self, tape: Tape, graph: Graph, lowered: Graph) -> list[Any]:
+        """RAM, Flash, MACs, params and the works, recorded."""
+        works = works_of(lowered, self.works).values()
+        return [self._ram(lowered, tape), self.runtime.flash_bytes(lowered), *sums(graph), *works]
+
+    def _any_size(self, height: Any, width: Any) -> bool:
+        """Does one kernel do for inputs of every size? A rectangle is one input shape: its sides stay the ints they are."""
+        return isinstance(height, np.ndarray) or bool(height == width)
 
     def _recorded(
         self, pattern: Structure, knobs: tuple[str, ...], maps: tuple[Structure, Facts], height: Any, width: Any
     ) -> tuple[Tape, Graph, Graph, tuple[Any, ...]]:
         """The formula on a tape: the graph, what the runtime makes of it, and the structure that the widths have."""
         tape, per_row = Tape(), isinstance(height, np.ndarray)
-        if per_row or height == width:  # a rectangle is one input shape: its sides stay the ints they are
+        if self._any_size(height, width):
             height = width = tape.input("height", "i", array=per_row)
         widths = self.family.widths(self.settings, {name: tape.input(name, "f") for name in knobs}, tape)
         map_structure, facts = maps

@@ -49,27 +49,43 @@ class CostTerms:
 
 @dataclass(slots=True)
 class CostArrays:
-    """Costs of many configurations, one int64 array each."""
+    """Costs of many configurations, one int64 array each; ``executed``: MACs that a schedule executes, None: ``macs``."""
 
     ram_bytes: Ints
     flash_bytes: Ints
     macs: Ints
     params: Ints
     works: dict[Work, Ints]
+    executed: Ints | None = None
 
     def __getitem__(self, rows: Any) -> CostArrays:
         works = {work: array[rows] for work, array in self.works.items()}
-        return CostArrays(self.ram_bytes[rows], self.flash_bytes[rows], self.macs[rows], self.params[rows], works)
+        done = None if self.executed is None else self.executed[rows]
+        return CostArrays(self.ram_bytes[rows], self.flash_bytes[rows], self.macs[rows], self.params[rows], works, done)
+
+    def store(self, rows: Any, new: CostArrays) -> None:
+        """Put other costs in the place of these rows."""
+        self.ram_bytes[rows] = new.ram_bytes
+        self.flash_bytes[rows] = new.flash_bytes
+        self.macs[rows] = new.macs
+        self.params[rows] = new.params
+        for work, array in self.works.items():
+            array[rows] = new.works[work]
+        if self.executed is not None:
+            assert new.executed is not None
+            self.executed[rows] = new.executed
 
     @staticmethod
     def joined(parts: list[CostArrays]) -> CostArrays:
-        """One after the other, all with the same works."""
+        """One after the other, all with the same works and of one schedule."""
+        done = [part.executed for part in parts if part.executed is not None]
         return CostArrays(
             np.concatenate([part.ram_bytes for part in parts]),
             np.concatenate([part.flash_bytes for part in parts]),
             np.concatenate([part.macs for part in parts]),
             np.concatenate([part.params for part in parts]),
             {work: np.concatenate([part.works[work] for part in parts]) for work in parts[0].works},
+            np.concatenate(done) if done else None,
         )
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from hwscale.chain_space import ChainSpace
 from hwscale.errors import ConfigError
-from hwscale.joint_space import JointSpace, make_joint_space
+from hwscale.execution import Scheduled
+from hwscale.joint_space import make_joint_space
 from hwscale.problem import Problem
 from hwscale.solve import solve
 from hwscale.space import Space, make_space
@@ -38,7 +39,7 @@ def neighbours(problem: Problem, resolution: int) -> tuple[Neighbour, ...]:
             asked = replace(domain, axes=axes), problem.space.runtime, problem.space.external_input
             works = tuple(problem.fs_per_unit)
             space: Space | ChainSpace
-            if isinstance(problem.space, JointSpace):
+            if isinstance(problem.space, Scheduled):
                 space = make_joint_space(*asked, works, problem.space.execution)
             else:
                 space = make_space(*asked, works)

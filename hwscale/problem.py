@@ -75,6 +75,12 @@ class Problem:
             return self.latency_fs(costs)
         return {"ram": costs.ram_bytes, "flash": costs.flash_bytes, "macs": costs.macs, "params": costs.params}[name]
 
+    def limited(self, name: str, costs: CostArrays) -> Ints:
+        """What a limit holds for: of MACs those that are executed."""
+        if name == "macs" and costs.executed is not None:
+            return costs.executed
+        return self.metric(name, costs)
+
     def latency_fs(self, costs: CostArrays) -> Ints:
         """Sum over works of units x fs per unit [fs]; zeros without rates."""
         return self.works_fs(costs.works, costs.macs.shape)
@@ -90,7 +96,7 @@ class Problem:
         """Which candidates exceed no limit."""
         fits = np.ones(len(costs.macs), np.bool_)
         for name, limit in self.limits.items():
-            fits &= self.metric(name, costs) <= limit
+            fits &= self.limited(name, costs) <= limit
         return fits
 
     def fits(self, candidate: Candidate) -> bool:
@@ -176,7 +182,7 @@ def candidates(
 ) -> list[LatticePoint]:
     """The rows as candidates."""
     latency = problem.latency_fs(costs)
-    return [
+    found = [
         LatticePoint(
             int(costs.ram_bytes[n]),
             int(costs.flash_bytes[n]),
@@ -190,6 +196,10 @@ def candidates(
         )
         for n in range(len(root))
     ]
+    if costs.executed is None:
+        return found
+    schedule, executed = group.model.schedule, costs.executed
+    return [point.under(schedule, int(executed[n]), point.latency_fs) for n, point in enumerate(found)]
 
 
 def path(problem: Problem, group: ChainGroup, root: int, ways: tuple[int, ...]) -> Path:

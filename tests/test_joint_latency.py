@@ -83,7 +83,7 @@ def test_the_answer_is_the_best_of_all_pairs_that_keep_the_limits(
     name, every = case
     net, fix, domain = spaces(name)
     patched = 0
-    for limits in budgets(every, 11, 20 if latency_limit == "expected" else 8, latency_limit):
+    for limits in budgets(every, 11, 12 if latency_limit == "expected" else 6, latency_limit):
         fits = [
             row
             for row in every

@@ -7,7 +7,7 @@ from importlib import import_module
 
 from hwscale.chain_space import ChainSpace
 from hwscale.errors import ConfigError, nearest
-from hwscale.joint_space import JointSpace
+from hwscale.execution import Scheduled
 from hwscale.problem import Problem
 from hwscale.solve.solution import Solution
 
@@ -20,6 +20,8 @@ SOLVERS: dict[str, str] = {
     "paths": "hwscale.solve.paths",
     "milp": "hwscale.solve.milp",
 }
+JOINT = {"labels": "hwscale.solve.joint", "quadtree": "hwscale.solve.joint_lattice"}
+"""The same where network and schedule are chosen together."""
 LATTICE = ("quadtree", "table", "exhaustive", "nlp")
 CHAIN = ("labels", "paths", "milp", "exhaustive")
 """Solvers for families of global multipliers, and for stage-wise ones."""
@@ -36,12 +38,12 @@ def solve(problem: Problem, solver: str = "auto") -> Solution | None:
     complete table for small spaces, the quadtree for the rest. ConfigError on a solver that is unknown or of the other kind.
     """
     chains = isinstance(problem.space, ChainSpace)
-    if isinstance(problem.space, JointSpace):
-        if solver not in ("auto", "labels"):
-            raise ConfigError(f"solver {solver} knows schedule layer only; use auto for a schedule of patches")
-        from hwscale.solve.joint import solve as solve_jointly
-
-        return solve_jointly(problem)
+    if isinstance(problem.space, Scheduled):
+        own = "labels" if chains else "quadtree"
+        if solver not in ("auto", own):
+            raise ConfigError(f"solver {solver} knows schedule layer only; use auto or {own} for a schedule of patches")
+        jointly: Callable[[Problem], Solution | None] = import_module(JOINT[own]).solve
+        return jointly(problem)
     if solver == "auto" and chains:
         solver = "paths" if problem.floors or not problem.keeps_ties else "labels"
     elif solver == "auto":

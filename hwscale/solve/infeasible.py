@@ -17,6 +17,8 @@ from hwscale.candidate import Candidate
 from hwscale.chain_space import ChainSpace
 from hwscale.errors import ConfigError, InfeasibleError
 from hwscale.problem import Problem, candidates
+from hwscale.scheduled_space import ScheduledSpace
+from hwscale.solve.joint_corners import scheduled_needs
 from hwscale.solve.needs import chain_needs
 from hwscale.stage_names import gathered
 
@@ -75,6 +77,8 @@ def explain(problem: Problem, units: Units) -> InfeasibleError:
 
 def _needs(problem: Problem) -> tuple[dict[str, Candidate], Candidate]:
     """Per limit the cheapest candidate, and the one that inflates all limits least."""
+    if isinstance(problem.space, ScheduledSpace):
+        return scheduled_needs(problem)
     corners = _corners(problem)
     return {name: _least(problem, corners, [name]) for name in problem.limits}, _least(problem, corners, problem.limits)
 

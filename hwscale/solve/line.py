@@ -75,7 +75,7 @@ class Lines:
             costs = self.costs(group, root[rows], probes.ravel(), box[rows])
             fitting = self.problem.within_limits(costs).reshape(-1, parts).sum(axis=1)
             some = np.flatnonzero(fitting)
-            _store(best, active[some], costs[some * parts + fitting[some] - 1])
+            best.store(active[some], costs[some * parts + fitting[some] - 1])
             low[active[some]] = probes[some, fitting[some] - 1]
             not_all = np.flatnonzero(fitting < parts)
             high[active[not_all]] = probes[not_all, fitting[not_all]]
@@ -87,7 +87,7 @@ class Lines:
         start = group.starts[root]
         factor = np.full(len(root), np.inf)
         for name, limit in self.problem.limits.items():
-            ratio = limit / np.maximum(self.problem.metric(name, costs), 1)
+            ratio = limit / np.maximum(self.problem.limited(name, costs), 1)
             factor = np.minimum(factor, ratio ** (1.0 / _POWER[name]))
         value = group.alphas[start + alpha] * factor
         first, last = group.alphas[start], group.alphas[start + group.counts[root] - 1]
@@ -95,12 +95,3 @@ class Lines:
         share = np.clip((value - first) / np.maximum(last - first, 1e-12), 0.0, 1.0)
         guess: Ints = (share * (group.counts[root] - 1)).astype(np.int64)
         return guess
-
-
-def _store(costs: CostArrays, rows: Ints, new: CostArrays) -> None:
-    costs.ram_bytes[rows] = new.ram_bytes
-    costs.flash_bytes[rows] = new.flash_bytes
-    costs.macs[rows] = new.macs
-    costs.params[rows] = new.params
-    for work, array in costs.works.items():
-        array[rows] = new.works[work]

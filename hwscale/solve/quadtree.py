@@ -54,18 +54,23 @@ class _Boxes:
 def solve(problem: Problem) -> Solution | None:
     """The proven best candidate; None if nothing is feasible."""
     started = time.perf_counter()
-    search = _Search(problem)
+    incumbent = Incumbent(problem)
+    evaluations, nodes = searched(problem, incumbent)
+    best = incumbent.best()
+    return None if best is None else proven(problem, best, "quadtree", evaluations, nodes, started)
+
+
+def searched(problem: Problem, incumbent: Incumbent) -> tuple[int, int]:
+    """Offer the best candidates; how many were evaluated, and boxes bounded."""
+    search = _Search(problem, incumbent)
     search.run()
-    best = search.incumbent.best()
-    if best is None:
-        return None
-    return proven(problem, best, "quadtree", search.lines.evaluations, search.nodes, started)
+    return search.lines.evaluations, search.nodes
 
 
 class _Search:
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, incumbent: Incumbent) -> None:
         self.problem = problem
-        self.incumbent = Incumbent(problem)
+        self.incumbent = incumbent
         self.lines = Lines(problem)
         self.nodes = 0
         self.open: dict[int, _Boxes] = {}

@@ -71,7 +71,7 @@ class Incumbent:
     """The best candidates so far: all within `TOLERANCE` of the best score, compared exactly at the end.
 
     Each is planned before it is kept, unless ``plan`` is False: then the caller does it. ``keeps_ties`` may be set to False where from
-    then on only a better score counts.
+    then on only a better score counts, and ``problem`` to one of the same objective and limits that prices what is offered next.
     """
 
     def __init__(self, problem: Problem, *, plan: bool = True) -> None:
