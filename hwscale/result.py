@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from hwscale.exchange import Bottleneck
+    from hwscale.explore.what_if import WhatIf
     from hwscale.lowering_tax import Tax
     from hwscale.neighbours import Neighbour
 
@@ -212,6 +213,12 @@ class Fit:
         if self.targets or self.problem.space.domain.input_size is not None:
             return ()
         return neighbours(self.problem, self.configuration.values["resolution"])
+
+    def what_ifs(self) -> tuple[WhatIf, ...]:
+        """What more of each limit buys: arcs, the next breakpoint, a local price; solved again, so seconds. None beside targets."""
+        from hwscale.explore.what_if import what_ifs
+
+        return what_ifs(self)
 
     def bottlenecks(self) -> tuple[Bottleneck, ...]:
         """The RAM-bound and the Flash-bound stage, and the block exchanges that the numbers favour there."""

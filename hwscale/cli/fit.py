@@ -12,6 +12,8 @@ from hwscale.cli import arguments
 from hwscale.cli.arguments import pairs
 
 KeyValues = list[str] | None
+SLOW = 1_000_000
+"""Candidates from which what-ifs take seconds, and a line says so before."""
 
 
 def command(
@@ -82,7 +84,7 @@ def command(
     rates: arguments.Rates = None,
     as_json: arguments.AsJson = False,
     explain: Annotated[
-        bool, typer.Option("--explain", help="Live tensors at the peak, what binds where, slack, the proof in words.")
+        bool, typer.Option("--explain", help="Live tensors at the peak, what binds where, what more of a limit buys, the proof.")
     ] = False,
     save: Annotated[
         str | None, typer.Option("--save", metavar="DIR", help="Write fit.json and weights.pt.", show_default=False)
@@ -130,8 +132,11 @@ def command(
     if save is not None:
         answer.save(save)
         typer.echo(f"saved to {save}; check it with: hwscale verify {save}", err=True)
+    if explain and not answer.targets and answer.problem.space.size > SLOW and sys.stderr.isatty():
+        arguments.say("what-ifs: solving again with every limit raised")
     if as_json:
-        typer.echo(json.dumps(answer.to_dict(), indent=2))
+        more = {"what_ifs": [one.to_dict() for one in answer.what_ifs()]} if explain else {}
+        typer.echo(json.dumps(answer.to_dict() | more, indent=2))
     else:
         from hwscale.cli.render import render_fit
 

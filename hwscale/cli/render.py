@@ -10,6 +10,7 @@ from rich.table import Table
 
 from hwscale.budget import show
 from hwscale.cli.console import open_console
+from hwscale.cli.render_what_if import render_what_ifs
 from hwscale.configuration import LiveTensor
 from hwscale.exchange import Bottleneck
 from hwscale.formulas import find_family
@@ -188,6 +189,7 @@ def _explain(console: Console, fit: Fit) -> None:
     for name in ("latency", "energy"):
         if fit.cost.quantity(name) is None:
             console.print(f"  {name}: {escape(str(fit.evidence[name]))}")
+    render_what_ifs(console, fit)
     console.print()
     console.print("[bold]Certificate[/bold]")
     c = fit.certificate

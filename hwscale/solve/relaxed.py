@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -79,6 +79,19 @@ def solve(problem: Problem) -> Solution | None:
         own[0].multipliers if own else {},
     )
     return Solution(best, certificate)
+
+
+def multipliers(problem: Problem, values: Mapping[str, Any], height: int, width: int) -> dict[str, float]:
+    """d ln(objective metric) / d ln(limit) by limit, at the smooth optimum of the root that holds ``values``, for an input of ``height`` x
+    ``width`` [px]; empty where that optimum lies outside the limits."""
+    for group in problem.lattice.groups:
+        for at, root in enumerate(group.roots):
+            same = all(values.get(name) == value for name, value in root.branch.items())
+            alphas = float(root.alphas[0]) <= values["alpha"] <= float(root.ends[-1])
+            if same and alphas and (root.height, root.width) == (height, width):
+                found = _smooth(problem, group, at)
+                return {} if found is None else found.multipliers
+    return {}
 
 
 def _repair(problem: Problem, group: Group, tops: list[_Smooth], incumbent: Incumbent, lines: Lines) -> None:
