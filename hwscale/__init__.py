@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from hwscale.errors import PlatformError as PlatformError
     from hwscale.errors import UnsupportedOpError as UnsupportedOpError
     from hwscale.errors import VerificationError as VerificationError
+    from hwscale.explore.compare import compare as compare
     from hwscale.foreign.cost import cost_module as cost_module
     from hwscale.foreign.cost import cost_tflite as cost_tflite
     from hwscale.host_platform import calibrate_host as calibrate_host
@@ -49,6 +50,7 @@ _HOMES = {
         "UnsupportedOpError",
         "VerificationError",
     ),
+    "hwscale.explore.compare": ("compare",),
     "hwscale.foreign.cost": ("cost_module", "cost_tflite"),
     "hwscale.host_platform": ("calibrate_host",),
     "hwscale.platform": ("Platform", "load_platform", "platforms"),

@@ -57,6 +57,7 @@ def pairs(flag: str, given: list[str] | None) -> dict[str, str]:
 
 _EXAMPLES = {
     "--limit": "--limit ram=256KiB",
+    "--need": "--need macs=40M",
     "--target": "--target macs=40M",
     "--fix": "--fix resolution=160",
     "--domain": "--domain alpha=0.5:2",

@@ -84,7 +84,10 @@ def command(
     rates: arguments.Rates = None,
     as_json: arguments.AsJson = False,
     explain: Annotated[
-        bool, typer.Option("--explain", help="Live tensors at the peak, what binds where, what more of a limit buys, the proof.")
+        bool,
+        typer.Option(
+            "--explain", help="Live tensors at the peak, what binds where, what more of a limit buys, the proof."
+        ),
     ] = False,
     save: Annotated[
         str | None, typer.Option("--save", metavar="DIR", help="Write fit.json and weights.pt.", show_default=False)

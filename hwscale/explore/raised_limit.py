@@ -105,7 +105,7 @@ class RaisedLimit:
     def _solved(self, problem: Problem, *, ties: bool = True) -> tuple[Better | None, bool]:
         """The best that is better than now, None where none is known; and whether that is proven. Without ``ties`` any equal one will do."""
         space = problem.space
-        if isinstance(space, ChainSpace) and not isinstance(space, JointSpace):
+        if isinstance(space, ChainSpace) and not isinstance(space, JointSpace) and not problem.floors:
             from hwscale.solve.labels import ULPS, searched
 
             # what scores less than now does not count, which cuts most of the search

@@ -126,7 +126,8 @@ class _Start:
         interval = cost.latency_interval_s if fit.latency_limit == "worst" else None
         budget = Budget(fit.limits, power_w, interval[1] / cost.latency_s if interval and cost.latency_s else 1.0)
         metric = fit.layer_macs if problem.objective.metric == "macs" else cost.params
-        proven, score, hyperparameters = True, fit.certificate.objective, fit.hyperparameters
+        proven, score = True, fit.certificate.objective
+        hyperparameters: Mapping[str, Any] = fit.hyperparameters
         if fit.certificate.status != Status.OPTIMAL:
             from hwscale.solve import solve
 
@@ -155,7 +156,7 @@ def _what_if(start: _Start, name: str, prices: Mapping[str, float], patience_s: 
     most, held_by = _most(start, name, metric)
     binds = start.budget.limiting(metric) == name
     now = problem.limits[metric]
-    bare = {
+    bare: dict[str, Any] = {
         "quantity": name,
         "budget": start.budget.limits[name],
         "unit": UNITS[name],
@@ -164,7 +165,9 @@ def _what_if(start: _Start, name: str, prices: Mapping[str, float], patience_s: 
     }
     if most <= now:
         arcs = tuple(_arc(start, name, share, None, start.proven) for share in SHARES)
-        return WhatIf(**bare, arcs=arcs, breakpoint=None, reach=bare["budget"], spent=True, held_by=held_by, proven=True)
+        return WhatIf(
+            **bare, arcs=arcs, breakpoint=None, reach=bare["budget"], spent=True, held_by=held_by, proven=True
+        )
     raised = RaisedLimit(problem, metric, start.score, most, time.monotonic() + patience_s)
     reach = caps(problem.limits, metric, REACH, most)
     found = {share: raised.best(caps(problem.limits, metric, share, most)) for share in sorted(SHARES, reverse=True)}
