@@ -16,6 +16,7 @@ from hwscale.errors import ConfigError, HwscaleError, InfeasibleError, Verificat
 from hwscale.explore.compared_row import ComparedRow, Verdict, filled, shortfall
 from hwscale.explore.needs import LABELS, Needs
 from hwscale.explore.platform_list import Place
+from hwscale.explore.raised_limit import RaisedLimit
 from hwscale.platform import Platform
 from hwscale.problem import Problem
 from hwscale.result import Fit
@@ -124,9 +125,19 @@ def _text(floors: Mapping[str, int]) -> str:
 
 def _short(found: Fit, name: str, floor: int) -> str:
     """ "reaches 23.10 M of 40.00 M MACs; RAM binds"."""
-    binds = ", ".join(LABELS[limit] for limit in found.binding)
-    held = f"{binds} bind{'s' * (len(found.binding) == 1)}" if binds else "the domain has no larger network"
-    return f"reaches {format_count(_count(found, name))} of {format_count(floor)} {LABELS[name]}; {held}"
+    held = [LABELS[limit] for limit in found.binding or _held(found)]
+    why = f"{', '.join(held)} bind{'s' * (len(held) == 1)}" if held else "the domain has no larger network"
+    return f"reaches {format_count(_count(found, name))} of {format_count(floor)} {LABELS[name]}; {why}"
+
+
+def _held(found: Fit) -> list[str]:
+    """The limits of which one alone, lifted, would let a better network in, at any resolution; all of them if only together."""
+    problem, score = found.problem, found.certificate.objective
+    lifted = {name: RaisedLimit(problem, name, score, problem.limits[name]).lifted()[0] for name in problem.limits}
+    alone = [name for name, better in lifted.items() if better is not None]
+    if not alone and (free := solve(replace(problem, limits={}))) is not None and free.certificate.objective > score:
+        alone = list(problem.limits)
+    return [name if name in found.limits else "energy" for name in alone]
 
 
 def _measured(found: Fit, family: str, platform: Platform, options: Mapping[str, Any]) -> Fit:
