@@ -7,6 +7,8 @@ import io
 import itertools
 import json
 import math
+import re
+import shlex
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -246,3 +248,19 @@ def test_exit_codes_say_whether_anything_meets_the_needs(cli: Any, refused: Any)
     assert "stm32" in refused(*ARGUMENTS, "--platforms", "stm33*")
     refused(*arguments, "--need", "macs")
     refused(*arguments, "--json", "--csv")
+
+
+DOCS = (Path(__file__).parents[1] / "docs" / "what_if.md").read_text(encoding="utf-8")
+
+
+def test_the_outputs_in_the_docs_are_what_the_commands_print(cli: Any) -> None:
+    commands = [shlex.split(line)[1:] for line in DOCS.splitlines() if line.startswith("    hwscale ")]
+    explained, _, met = commands
+    shown = re.findall(r"```text\n(.+?)\n```", DOCS, re.DOTALL)
+    assert len(shown) == 2
+    printed = [cli(*explained, "--verify", "none").out, cli(*met, "--jobs", "1").out]
+    for block, out in zip(shown, printed, strict=True):
+        assert (
+            block.splitlines()
+            == [line.rstrip() for line in out[out.index(block[:20]) :].splitlines()][: block.count("\n") + 1]
+        )

@@ -1,7 +1,7 @@
 """One problem with one limit raised: the best then, and the smallest budget at which the best is better than now.
 
 V(b), the best score with budget b for one metric and all else unchanged, never falls as b grows, for the feasible set only grows.
-Let v be the score now, at budget L, and b* the smallest budget with V(b*) > v. Three facts make `first_better` exact:
+Let v be the score now, at budget L, and b* the smallest budget with V(b*) > v, by more than rounding (`STRICTLY`). Three facts make `first_better` exact:
 
 1. If V(t) = v is proven, then V(s) = v for every s <= t: b* > t.
 2. If a network that scores more than v needs r of the metric, then V(r) > v: b* <= r.
