@@ -292,3 +292,12 @@ def test_explain_beside_targets_sells_nothing(cli: Any) -> None:
     out = cli("fit", "--net", "mobilenet_v2", "--target", "ram=128KiB", "--verify", "none", "--explain").out
     assert "Certificate" in out
     assert "buys" not in out
+
+
+def test_explain_does_not_repeat_a_search_that_took_long_and_says_so(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hwscale.explore.what_if.LONG_S", 0.0)
+    arguments = ("fit", "--net", "mobilenet_v2", "--limit", "ram=128KiB", "--verify", "none", "--explain")
+    assert json.loads(cli(*arguments, "--json").out)["what_ifs"] is None
+    out = cli(*arguments).out
+    assert "left out: solving once took" in out
+    assert "buys +" not in out

@@ -138,8 +138,12 @@ def command(
     if explain and not answer.targets and answer.problem.space.size > SLOW and sys.stderr.isatty():
         arguments.say("what-ifs: solving again with every limit raised")
     if as_json:
-        more = {"what_ifs": [one.to_dict() for one in answer.what_ifs()]} if explain else {}
-        typer.echo(json.dumps(answer.to_dict() | more, indent=2))
+        record = answer.to_dict()
+        if explain:
+            from hwscale.explore.what_if import too_long
+
+            record["what_ifs"] = None if too_long(answer) else [one.to_dict() for one in answer.what_ifs()]
+        typer.echo(json.dumps(record, indent=2))
     else:
         from hwscale.cli.render import render_fit
 

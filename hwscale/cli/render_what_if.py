@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hwscale.budget import show
-from hwscale.explore.what_if import Arc, Breakpoint, WhatIf
+from hwscale.explore.what_if import Arc, Breakpoint, WhatIf, too_long
 from hwscale.result import Fit
 from hwscale.stage_names import gathered
 
@@ -20,6 +20,13 @@ DIGITS = 7
 
 def render_what_ifs(console: Console, fit: Fit) -> None:
     """A row a limit: arcs, the next budget that buys anything, the local price; nothing beside targets."""
+    if too_long(fit):
+        console.print()
+        console.print(
+            f"[bold]What more of a limit buys[/bold] is left out: solving once took {fit.certificate.seconds:.0f} s, and every number "
+            "would take as long; fit.what_ifs() in Python works them out"
+        )
+        return
     found = fit.what_ifs()
     if not found:
         return

@@ -32,6 +32,8 @@ REACH = 1.0
 """How far a breakpoint is looked for: up to twice the limit."""
 PATIENCE_S = 30.0
 """Time after which the search for one limit's breakpoint starts no other trial, and states a bracket [s]."""
+LONG_S = 10.0
+"""A fit that took longer is not solved a dozen times more unless asked for by name: `--explain` leaves the what-ifs out [s]."""
 UNITS = {"ram": "B", "flash": "B", "macs": "MACs", "latency": "s", "energy": "J"}
 
 
@@ -105,6 +107,11 @@ def what_ifs(fit: Fit, *, patience_s: float = PATIENCE_S) -> tuple[WhatIf, ...]:
     start = _Start.of(fit)
     prices = _multipliers(fit)
     return tuple(_what_if(start, name, prices, patience_s) for name in fit.limits)
+
+
+def too_long(fit: Fit) -> bool:
+    """Whether one solve took so long that what-ifs would take minutes."""
+    return not fit.targets and fit.certificate.seconds > LONG_S
 
 
 @dataclass(frozen=True, slots=True)
