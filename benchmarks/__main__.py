@@ -16,12 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import baselines, cold, compare, rivals, stagewise, throughput, warm
+from benchmarks import baselines, cold, compare, fronts, rivals, stagewise, throughput, warm
 from benchmarks.budgets import COUNT, SEED
 from benchmarks.report import Line, lines_table
 
 SCHEMA = "hwscale.bench/1"
-SECTIONS = ("cold", "warm", "stagewise", "throughput", "compare", "baselines", "rivals")
+SECTIONS = ("cold", "warm", "stagewise", "throughput", "fronts", "compare", "baselines", "rivals")
 APART = ("additivity",)
 """Sections that do not time hwscale; they run only if named."""
 
@@ -43,6 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "stagewise": lambda: stagewise.measure(options.budgets, options.seed),
         "throughput": throughput.measure,
         "compare": compare.measure,
+        "fronts": fronts.measure,
         "additivity": _additivity,
     }
     for section, measure in timed.items():

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from hwscale.errors import UnsupportedOpError as UnsupportedOpError
     from hwscale.errors import VerificationError as VerificationError
     from hwscale.explore.compare import compare as compare
+    from hwscale.explore.exact_front import pareto as pareto
+    from hwscale.explore.front_file import load_front as load_front
     from hwscale.foreign.cost import cost_module as cost_module
     from hwscale.foreign.cost import cost_tflite as cost_tflite
     from hwscale.host_platform import calibrate_host as calibrate_host
@@ -51,6 +53,8 @@ _HOMES = {
         "VerificationError",
     ),
     "hwscale.explore.compare": ("compare",),
+    "hwscale.explore.exact_front": ("pareto",),
+    "hwscale.explore.front_file": ("load_front",),
     "hwscale.foreign.cost": ("cost_module", "cost_tflite"),
     "hwscale.host_platform": ("calibrate_host",),
     "hwscale.platform": ("Platform", "load_platform", "platforms"),

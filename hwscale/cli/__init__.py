@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from hwscale.cli import calibrate, compare, cost, fit, formula, nets, platforms, schedule, verify
+from hwscale.cli import calibrate, compare, cost, fit, formula, nets, pareto, platforms, schedule, verify
 from hwscale.errors import HwscaleError, InfeasibleError, UnsupportedOpError, VerificationError
 
 USAGE, INFEASIBLE, MISMATCH, UNPROVEN = 2, 3, 4, 5
@@ -24,6 +24,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("fit")(fit.command)
+app.command("pareto")(pareto.command)
 app.command("compare")(compare.command)
 app.command("cost")(cost.command)
 app.command("schedule")(schedule.command)

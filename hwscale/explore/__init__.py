@@ -1,1 +1,1 @@
-"""Beyond one answer: fronts, what a little more of a limit buys, and families on platforms side by side."""
+"""Beyond one answer: exact fronts, what a little more of a limit buys, and families on platforms side by side."""
