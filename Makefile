@@ -10,7 +10,7 @@ WORKERS ?= auto
 fit: $(VENV)/.installed
 	$(BIN)/hwscale fit --platform stm32h743 --net xinet
 
-test: lint $(VENV)/.convert
+test: lint $(VENV)/.convert $(VENV)/.viz
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 lint: $(VENV)/.dev
@@ -50,6 +50,11 @@ $(VENV)/.dev: pyproject.toml $(VENV)/.installed
 # TensorFlow Lite Micro and the converter: the tests convert networks from scratch and run them
 $(VENV)/.convert: pyproject.toml constraints.txt $(VENV)/.dev
 	$(PIP) --editable '.[convert]'
+	touch $@
+
+# plots and reports; where chromium and chromium-driver are installed, the tests open the reports in it
+$(VENV)/.viz: pyproject.toml constraints.txt $(VENV)/.dev
+	$(PIP) --editable '.[viz]'
 	touch $@
 
 $(VENV)/.bench: pyproject.toml $(VENV)/.dev

@@ -10,6 +10,7 @@ import typer
 
 from hwscale.cli import arguments
 from hwscale.cli.arguments import pairs
+from hwscale.cli.report import Report, check_report
 from hwscale.errors import ConfigError
 
 KeyValues = list[str] | None
@@ -63,6 +64,7 @@ def command(
     ] = None,
     as_json: arguments.AsJson = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV instead of a table.")] = False,
+    report: Report = None,
 ) -> None:
     """Fit families to many platforms, or find the platforms that meet a need.
 
@@ -74,6 +76,7 @@ def command(
 
     if as_json and as_csv:
         raise ConfigError("--json and --csv are two forms of the same; give one")
+    check_report(report)
     answer = compare(
         net,
         platforms,
@@ -98,6 +101,10 @@ def command(
         jobs=jobs,
         progress=_line if sys.stderr.isatty() else None,
     )
+    if report is not None:
+        from hwscale.cli.report import report_comparison
+
+        report_comparison(answer, report)
     if as_json:
         typer.echo(json.dumps(answer.to_dict(), indent=2))
     elif as_csv:

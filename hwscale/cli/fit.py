@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from hwscale.cli import arguments
 from hwscale.cli.arguments import pairs
+from hwscale.cli.report import Report, check_report
 
 KeyValues = list[str] | None
 SLOW = 1_000_000
@@ -92,6 +93,7 @@ def command(
     save: Annotated[
         str | None, typer.Option("--save", metavar="DIR", help="Write fit.json and weights.pt.", show_default=False)
     ] = None,
+    report: Report = None,
 ) -> None:
     """Find the best configuration of a network family that fits a platform, prove it, and verify it in torch.
 
@@ -106,6 +108,7 @@ def command(
 
     if save is not None:
         check_writable(save)
+    check_report(report)
     if verify == "torch" and sys.stderr.isatty():
         typer.echo("solving, then measuring the answer in torch ...", err=True)
     answer = fit(
@@ -135,8 +138,43 @@ def command(
     if save is not None:
         answer.save(save)
         typer.echo(f"saved to {save}; check it with: hwscale verify {save}", err=True)
-    if explain and not answer.targets and answer.problem.space.size > SLOW and sys.stderr.isatty():
+    large = answer.problem.space.size > SLOW
+    if explain and not answer.targets and large and sys.stderr.isatty():
         arguments.say("what-ifs: solving again with every limit raised")
+    if report is not None:
+        from hwscale.cli.report import cost_flags, report_fit
+        from hwscale.explore.exact_front import pareto
+        from hwscale.explore.what_if import too_long
+
+        asked: dict[str, Any] = {
+            "runtime": runtime,
+            "classes": classes,
+            "in_channels": in_channels,
+            "input_buffer": input_buffer,
+            "rates": rates,
+        }
+
+        def front() -> Any:
+            """The front of the same question, where that takes no longer than the fit."""
+            if large or schedule != "layer" or answer.targets:
+                typer.echo("the report has no Pareto front: hwscale pareto --report draws one", err=True)
+                return None
+            return pareto(
+                net,
+                platform,
+                objective=objective,
+                fix=pairs("--fix", fix),
+                domain=pairs("--domain", domain),
+                input_shape=arguments.shape(input_shape),
+                reserve_ram=reserve_ram,
+                reserve_flash=reserve_flash,
+                margin=margin,
+                **asked,
+            )
+
+        flags = cost_flags(platform=platform, input_shape=input_shape, **asked)
+        found = answer.what_ifs() if explain and not too_long(answer) else ()
+        report_fit(answer, report, platform, flags, what_ifs=found, front=front)
     if as_json:
         record = answer.to_dict()
         if explain:

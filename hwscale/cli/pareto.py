@@ -12,6 +12,7 @@ import typer
 
 from hwscale.cli import arguments
 from hwscale.cli.arguments import pairs
+from hwscale.cli.report import Report, check_report
 from hwscale.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ def command(
     ] = None,
     as_json: arguments.AsJson = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print every point as CSV instead of a table.")] = False,
+    report: Report = None,
 ) -> None:
     """Every network of a family that is the best answer to some budget of RAM and Flash: the exact front, not a sample.
 
@@ -94,6 +96,7 @@ def command(
     if as_json and as_csv:
         raise ConfigError("--json and --csv are two forms of the same output; keep one")
     target = None if out is None else _target(out)
+    check_report(report)
     if load is not None:
         if net is not None:
             raise ConfigError(f"--net {net} and --load {load} are both given; keep one")
@@ -131,6 +134,24 @@ def command(
     if target is not None:
         _write(front, target, x, y, epsilon, limits)
         typer.echo(f"wrote {target}", err=True)
+    if report is not None:
+        from hwscale.cli.report import cost_flags, report_front
+
+        # a front that was loaded says what else prices its points
+        flags = (
+            None
+            if load is not None
+            else cost_flags(
+                platform=platform,
+                runtime=runtime,
+                classes=classes,
+                in_channels=in_channels,
+                input_shape=input_shape,
+                input_buffer=input_buffer,
+                rates=rates,
+            )
+        )
+        report_front(front, report, x, y, epsilon, best, flags)
     if as_json:
         typer.echo(json.dumps(front.to_dict(), indent=2))
     elif as_csv:
