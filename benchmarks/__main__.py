@@ -16,12 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import baselines, cold, compare, fronts, rivals, stagewise, throughput, warm
+from benchmarks import baselines, cold, compare, fronts, joint, rivals, stagewise, throughput, warm
 from benchmarks.budgets import COUNT, SEED
 from benchmarks.report import Line, lines_table
 
 SCHEMA = "hwscale.bench/1"
-SECTIONS = ("cold", "warm", "stagewise", "throughput", "fronts", "compare", "baselines", "rivals")
+SECTIONS = ("cold", "warm", "stagewise", "joint", "throughput", "fronts", "compare", "baselines", "rivals")
 APART = ("additivity",)
 """Sections that do not time hwscale; they run only if named."""
 
@@ -41,6 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "cold": lambda: cold.measure(options.runs),
         "warm": lambda: warm.measure(options.budgets, options.seed),
         "stagewise": lambda: stagewise.measure(options.budgets, options.seed),
+        "joint": joint.measure,
         "throughput": throughput.measure,
         "compare": compare.measure,
         "fronts": fronts.measure,

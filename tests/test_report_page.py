@@ -290,3 +290,19 @@ def test_a_report_that_cannot_be_written_is_refused_before_solving(
     monkeypatch.setattr("hwscale.api.solve", lambda *_: pytest.fail("it was solved"))
     for name in ("a.pdf", "no/such/a.html"):
         refused("fit", "--net", "xinet", "--platform", "stm32h743", "--report", tmp_path / name)
+
+
+def test_the_page_of_a_fit_opens_with_its_own_point_and_with_none_that_is_not_its(tmp_path: Path) -> None:
+    asked: dict[str, Any] = {
+        "fix": {"num_layers": 5, "resolution": 96, "gamma": 3},
+        "domain": {"alpha": [0.4, 0.6, 0.8]},
+    }
+    fit = hwscale.fit("xinet", "stm32h743", limits={"latency": "60 ms"}, verify="none", **asked)
+    opened = []
+    for over in (("ram", "flash", "latency"), ("ram", "flash")):
+        front = hwscale.pareto("xinet", "stm32h743", over=over, **asked)
+        rows = [row for row in range(len(front)) if front.hyperparameters(row) == fit.hyperparameters]
+        write_fit_report(fit, tmp_path / "a.html", front=front)
+        opened.append((rows, re.findall(r'data-first="(\d+)"', (tmp_path / "a.html").read_text())))
+    assert len(opened[0][0]) == 1
+    assert all([str(row) for row in rows] == first for rows, first in opened)

@@ -159,10 +159,12 @@ def command(
             if large or schedule != "layer" or answer.targets:
                 typer.echo("the report has no Pareto front: hwscale pareto --report draws one", err=True)
                 return None
+            timed = not {"latency", "energy"}.isdisjoint(answer.limits)
             return pareto(
                 net,
                 platform,
                 objective=objective,
+                over=("ram", "flash", "latency") if timed else ("ram", "flash"),
                 fix=pairs("--fix", fix),
                 domain=pairs("--domain", domain),
                 input_shape=arguments.shape(input_shape),

@@ -41,7 +41,7 @@ def front_section(
     views: dict[str, Spec] = {f"{a} {b}": spec(front, a, b, epsilon, marked) for a in xs for b in ys}
     stairs = [int(row) for row in front.staircase(first_x, first_y)]
     chosen = row_of(marked, front)
-    if chosen is None and front.budget and set(front.budget) <= set(front.costs) and (best := front.best()) is not None:
+    if marked is None and front.budget and set(front.budget) <= set(front.costs) and (best := front.best()) is not None:
         chosen = int(best.row)
     drawn: set[int] = {row for view in views.values() for trace in view["data"] for row in trace.get("customdata", ())}
     shown = stairs[:: -(-len(stairs) // MOST_ROWS)]
