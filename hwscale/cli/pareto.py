@@ -127,6 +127,7 @@ def command(
             reserve_flash=reserve_flash,
             margin=margin,
             rates=rates,
+            progress=arguments.say,
         )
     limits = pairs("--limit", limit)
     shown = front.thinned(x, y, epsilon)  # which also checks the columns, before anything is written

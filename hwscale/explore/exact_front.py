@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,8 @@ from hwscale.timing import Timing, make_timing
 from hwscale.units import format_bytes, parse_bytes, parse_share
 
 COSTS = (("ram", "flash"), ("ram", "flash", "latency"))
+MINUTES = 100_000_000
+"""Candidates from which a front takes minutes."""
 EXACT = "exact: every network of the domain was evaluated, or is dominated by one that was"
 
 
@@ -53,6 +55,7 @@ def pareto(
     reserve_flash: float | str = 0,
     margin: float | str = 0.0,
     rates: str | None = None,
+    progress: Callable[[str], None] | None = None,
 ) -> Front:
     """Every network of a family that is the best answer to some budget of RAM and Flash, and of latency if asked.
 
@@ -65,6 +68,7 @@ def pareto(
         The platform restricts nothing: it says what is known of latency, and what budget `Front.best` takes by default.
     over : the costs that compete, ("ram", "flash") by default, or ("ram", "flash", "latency").
     reserve_ram, reserve_flash, margin : what that budget leaves to the application, as in `hwscale.fit`.
+    progress : called with a line before work that takes minutes.
 
     Raises
     ------
@@ -95,6 +99,8 @@ def pareto(
     if free and goal.name == "balanced" and goal.c:
         goals = {"banded": replace(goal, band=BAND), **goals}
     problem = Problem(make_space(*asked_of, tuple(timing.fs_per_unit)), goal, {}, timing.fs_per_unit)
+    if progress is not None and problem.space.size > MINUTES:
+        progress(f"looking at {float(problem.space.size):.3g} candidates; fix resolution to look at some of them")
     if isinstance(problem.space, ChainSpace):
         rows, found, method, front = _of_chains(problem, list(goals.values()), costs)
     else:
