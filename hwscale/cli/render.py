@@ -17,6 +17,7 @@ from hwscale.formulas import find_family
 from hwscale.ledger import OpRecord
 from hwscale.result import Cost, CostReport, Fit, described
 from hwscale.runtimes import RUNTIMES
+from hwscale.schedules import Schedule
 from hwscale.stage_names import gathered
 from hwscale.units import format_bytes, format_count, format_seconds
 from hwscale.verification import Verification
@@ -177,7 +178,7 @@ def _explain(console: Console, fit: Fit) -> None:
     console.print(f"  runtime {fit.runtime}: {RUNTIMES[fit.runtime].meaning}")
     _taxes(console, fit)
     console.print()
-    _bottlenecks(console, fit.bottlenecks())
+    _bottlenecks(console, fit.bottlenecks(), fit.plan)
     console.print()
     console.print("[bold]Limits[/bold]")
     for name, limit in fit.limits.items():
@@ -254,8 +255,8 @@ def _many(count: int) -> str:
     return f"{count:,}" if count < 10**15 else f"{count:.3g}"
 
 
-def _bottlenecks(console: Console, found: Sequence[Bottleneck]) -> None:
-    console.print("[bold]Bottlenecks[/bold]")
+def _bottlenecks(console: Console, found: Sequence[Bottleneck], schedule: Schedule) -> None:
+    console.print(f"[bold]Bottlenecks[/bold]{'' if schedule.plain else ' of execution op by op'}")
     for one in found:
         share = f"{format_bytes(one.size_bytes)} of {format_bytes(one.total_bytes)}"
         block = f", block {one.block}" if one.block else ""
@@ -312,7 +313,7 @@ def render_cost(report: CostReport, *, explain: bool, macc: bool = False) -> Non
         _parts(console, report.ram_parts)
         if report.schedule.plain:
             console.print()
-            _bottlenecks(console, report.bottlenecks())
+            _bottlenecks(console, report.bottlenecks(), report.schedule)
 
 
 def _against(report: CostReport, name: str) -> str:

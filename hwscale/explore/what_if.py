@@ -17,6 +17,7 @@ from hwscale.budget import LARGEST_COUNT, Budget
 from hwscale.candidate import Candidate
 from hwscale.chain_space import ChainSpace
 from hwscale.configuration import pinned
+from hwscale.execution import Scheduled
 from hwscale.explore.raised_limit import Better, RaisedLimit, caps
 from hwscale.latency_model import FEMTO
 from hwscale.problem import LONGEST_FS, Problem
@@ -234,8 +235,8 @@ def _described(fit: Fit, candidate: Candidate) -> Mapping[str, Any]:
 
 
 def _multipliers(fit: Fit) -> Mapping[str, float]:
-    """By metric, at the answer's own root; none for stage-wise families, whose relaxed problem is another."""
-    if isinstance(fit.problem.space, ChainSpace):
+    """By metric, at the answer's own root; none for stage-wise families and schedules of patches, whose relaxed problem is another."""
+    if isinstance(fit.problem.space, ChainSpace | Scheduled):
         return {}
     from hwscale.solve.relaxed import multipliers
 
