@@ -5,12 +5,12 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 WORKERS ?= auto
 
-.PHONY: fit test lint bench fidelity clean
+.PHONY: fit test lint docs bench fidelity clean
 
 fit: $(VENV)/.installed
 	$(BIN)/hwscale fit --platform stm32h743 --net xinet
 
-test: lint $(VENV)/.convert $(VENV)/.viz
+test: lint $(VENV)/.convert $(VENV)/.viz $(VENV)/.docs
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 lint: $(VENV)/.dev
@@ -18,6 +18,10 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# build/docs/index.html, which reads from disk as well as from a server
+docs: $(VENV)/.docs
+	$(BIN)/python -m sphinx --fresh-env --fail-on-warning --keep-going --quiet --builder html docs build/docs
 
 bench: $(VENV)/.bench
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks
@@ -55,6 +59,10 @@ $(VENV)/.convert: pyproject.toml constraints.txt $(VENV)/.dev
 # plots and reports; where chromium and chromium-driver are installed, the tests open the reports in it
 $(VENV)/.viz: pyproject.toml constraints.txt $(VENV)/.dev
 	$(PIP) --editable '.[viz]'
+	touch $@
+
+$(VENV)/.docs: pyproject.toml constraints.txt $(VENV)/.installed
+	$(PIP) --editable '.[docs]'
 	touch $@
 
 $(VENV)/.bench: pyproject.toml $(VENV)/.dev
