@@ -8,7 +8,7 @@ from itertools import product
 from typing import Any
 
 import pytest
-from test_joint_schedules import schedules, spaces
+from test_joint_schedules import schedules
 
 import hwscale
 from hwscale.configuration import configure
@@ -25,7 +25,26 @@ from hwscale.stage_plan import StagePlan
 from hwscale.timing import make_timing
 
 PLATFORM = "stm32f746"
+SPACES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
+    "mcunet": (
+        "mcunet",
+        {"depth": 1, "kernel": 3, "expand": 3, "width": 0.5, "resolution": 48},
+        {"kernel2_1": [3, 7], "width3_1": [0.5, 1.0], "width5_1": [0.5, 1.0]},
+    ),
+    "atomnet": (
+        "atomnet",
+        {"block": "sep", "expand": 1, "depth": 1, "depth2": 2, "se_stages": "none", "width1": 16, "width2": 32,
+         "width3": 48, "width4": 48, "width5": 64},
+        {"width0": [16, 24], "resolution": [32, 48], "expand3": [1, 3]},
+    ),
+}  # fmt: skip
 ASKED: dict[str, Any] = {"runtime": "tinyengine"}
+
+
+def spaces(name: str) -> tuple[str, dict[str, Any], dict[str, Any]]:
+    """Family, what is fixed and what is open."""
+    net, fix, domain = SPACES[name]
+    return net, {key: value for key, value in fix.items() if key not in domain}, domain
 
 
 def reports(name: str) -> list[CostReport]:
@@ -48,7 +67,7 @@ def reports(name: str) -> list[CostReport]:
     return list(found.values())
 
 
-@pytest.fixture(scope="module", params=["mcunet, kernels and widths", "atomnet, separable"])
+@pytest.fixture(scope="module", params=list(SPACES))
 def case(request: pytest.FixtureRequest) -> tuple[str, list[CostReport]]:
     return request.param, reports(request.param)
 

@@ -23,6 +23,8 @@ RANDOM = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
+LARGE = settings(RANDOM, max_examples=120)
+"""Fewer, where maps are large and torch takes its time."""
 PADDINGS = st.sampled_from(["reference", "reference", "same"])
 SIDES = st.integers(min_value=16, max_value=112)
 """Height or width of an input [px], odd ones included."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from families.agreement import PADDINGS, RANDOM, SIDES, check, decimals
+from families.agreement import LARGE, PADDINGS, RANDOM, SIDES, check, decimals
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -39,7 +39,7 @@ def test_formula_equals_the_torch_trace(
     check("mobilenet_v2", values, (channels, height, height if square else width), strict, external)
 
 
-@RANDOM
+@LARGE
 @given(
     values=VALUES, resolution=st.integers(2, 7).map(lambda n: 32 * n), strict=st.booleans(), external=st.booleans(),
 )  # fmt: skip
@@ -49,7 +49,7 @@ def test_formula_equals_the_torch_trace_at_published_resolutions(
     check("mobilenet_v2", values, (3, resolution, resolution), strict, external)
 
 
-@RANDOM
+@LARGE
 @given(values=VALUES, height=st.integers(1, 40), width=st.integers(1, 40), strict=st.booleans())
 def test_formula_equals_the_torch_trace_down_to_single_pixels(
     values: dict[str, Any], height: int, width: int, strict: bool
