@@ -5,17 +5,20 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 WORKERS ?= auto
 
-.PHONY: fit test lint docs bench fidelity clean
+.PHONY: fit test lint docs notebooks bench fidelity clean
 
 fit: $(VENV)/.installed
 	$(BIN)/hwscale fit --platform stm32h743 --net xinet
 
-test: lint $(VENV)/.convert $(VENV)/.viz $(VENV)/.docs
+test: lint $(VENV)/.convert $(VENV)/.notebooks $(VENV)/.docs
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/ruff check --line-length 100 notebooks/*.ipynb notebooks/execute.py
+	$(BIN)/ruff format --check --line-length 100 notebooks/*.ipynb
+	$(BIN)/ruff format --check notebooks/execute.py
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
@@ -33,6 +36,10 @@ fidelity: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.schedules
 	$(BIN)/python -m benchmarks.latency_report
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.additivity --write
+
+# execute them and store their outputs
+notebooks: $(VENV)/.notebooks
+	$(BIN)/python notebooks/execute.py
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("hwscale needs Python 3.11 or newer, got " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
@@ -63,6 +70,11 @@ $(VENV)/.viz: pyproject.toml constraints.txt $(VENV)/.dev
 
 $(VENV)/.docs: pyproject.toml constraints.txt $(VENV)/.installed
 	$(PIP) --editable '.[docs]'
+	touch $@
+
+# kernel and widgets of the notebooks, which the tests execute
+$(VENV)/.notebooks: pyproject.toml constraints.txt $(VENV)/.viz
+	$(PIP) --editable '.[notebooks]'
 	touch $@
 
 $(VENV)/.bench: pyproject.toml $(VENV)/.dev

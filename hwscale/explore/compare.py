@@ -100,7 +100,7 @@ def compare(
     margin: float | str = 0.0,
     latency_limit: str = "expected",
     rates: str | None = None,
-    jobs: int | None = None,
+    jobs: int | None = 1,
     progress: Progress | None = None,
 ) -> Comparison:
     """The best of every family on every platform, or with ``needs`` which platforms meet them.
@@ -114,7 +114,7 @@ def compare(
     platforms : "all", names, globs ("stm32*") or paths of TOML files, separated by commas or in a list; `Platform` objects.
     needs : "macs" and "params" at least so many; "latency", "energy", "ram", "flash" at most so much, besides what the platform has.
     limits ... rates : as in `hwscale.fit`, the same for all.
-    jobs : processes, as many as there are cores if None; 1 works in this one. With more, a script calls this under
+    jobs : processes; 1 works in this one, None takes as many as there are cores. With more, a script calls this under
         ``if __name__ == "__main__"``, for each process imports it.
     progress : called with a line as each row arrives.
 
