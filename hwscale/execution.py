@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from hwscale.domain import Domain
 from hwscale.errors import ConfigError, nearest
 from hwscale.schedules import SCHEDULES, make_schedule
 from hwscale.stage_work import StageRates, scaled
@@ -84,7 +86,16 @@ def restriction(asked: str, execution: Execution) -> str:
 class Scheduled:
     """A space whose candidates are pairs of a network and a schedule."""
 
+    domain: Domain
+    runtime: str
+    external_input: bool
     execution: Execution
+
+    @property
+    def digest(self) -> str:
+        """Short hash of the declared domain, schedules and runtime."""
+        declared = (self.domain, self.runtime, self.external_input, self.execution, DOMAIN)
+        return hashlib.sha256(repr(declared).encode()).hexdigest()[:12]
 
     def fs_per_unit(self, fs_per_unit: Mapping[Work, int], schedule: str) -> Mapping[Work, int]:
         """What a unit of each work takes under a schedule [fs]; nothing where that is unknown."""

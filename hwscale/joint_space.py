@@ -6,7 +6,6 @@ its ADD), and n_patch any divisor above 1 of the split map's side, of a rectangl
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -14,7 +13,7 @@ from functools import cached_property, lru_cache
 from hwscale.chain_space import ChainGroup, ChainSpace, make_chain_space
 from hwscale.domain import Domain
 from hwscale.errors import ConfigError
-from hwscale.execution import DOMAIN, Execution, Scheduled
+from hwscale.execution import Execution, Scheduled
 from hwscale.formulas import find_family
 from hwscale.formulas.stagewise import maps, stagewise
 from hwscale.scheduled_groups import legal_chains, scheduled_groups
@@ -42,11 +41,6 @@ class JointSpace(Scheduled, ChainSpace):
                 for at, count in enumerate(legal_chains(group, self.execution.split_idx, root)):
                     found += kinds * count * len(self._patches(self._sides(group, at)[root]))
         return found
-
-    @property
-    def digest(self) -> str:
-        declared = (self.domain, self.runtime, self.external_input, self.execution, DOMAIN)
-        return hashlib.sha256(repr(declared).encode()).hexdigest()[:12]
 
     @cached_property
     def kinds(self) -> frozenset[str]:

@@ -6,13 +6,12 @@ of a rectangle's sides in common. One lattice per input size and schedule, price
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from hwscale.domain import Domain
-from hwscale.execution import DOMAIN, Execution, Scheduled
+from hwscale.execution import Execution, Scheduled
 from hwscale.formulas.graph import Graph
 from hwscale.scheduled_model import ScheduledModel
 from hwscale.schedules import LAYER, Schedule, refuse
@@ -37,11 +36,6 @@ class ScheduledSpace(Scheduled, Space):
         for alike in self.alike if kinds else ():
             found += kinds * alike.size * sum(len(counts) for counts in alike.splits.values())
         return found
-
-    @property
-    def digest(self) -> str:
-        declared = (self.domain, self.runtime, self.external_input, self.execution, DOMAIN)
-        return hashlib.sha256(repr(declared).encode()).hexdigest()[:12]
 
     @cached_property
     def kinds(self) -> frozenset[str]:
