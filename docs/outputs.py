@@ -25,7 +25,7 @@ BLOCK = re.compile(
     re.DOTALL | re.MULTILINE,
 )
 CUT = re.compile(r" \| (head|tail) -(\d+)$")
-SECONDS = re.compile(r"\d+\.\d\d s(?=$|;)")
+SECONDS = re.compile(r"(?:\d+\.\d\d|(?<=complete table, )\d+\.\d) s(?=$|;)")
 
 
 def has_outputs(page: Path) -> bool:

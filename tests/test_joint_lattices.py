@@ -21,8 +21,7 @@ NAMES = ("patch", "patch+", "stream1d", "stream2d")
 LIMITED = ("ram", "flash", "macs", "latency")
 SPACES: dict[str, tuple[str, str, dict[str, list[Any]]]] = {
     "mobilenet_v1 in tinyengine": ("mobilenet_v1", "tinyengine", {"alpha": [0.1, 0.25, 0.4], "resolution": [48, 56]}),
-    "mobilenet_v2 in tinyengine": ("mobilenet_v2", "tinyengine", {"alpha": [0.1, 0.3], "resolution": [48, 64]}),
-    "mobilenet_v2 in tensors": ("mobilenet_v2", "tensors", {"alpha": [0.1, 0.3], "resolution": [52, 64]}),
+    "mobilenet_v2 in tinyengine": ("mobilenet_v2", "tinyengine", {"alpha": [0.1, 0.3], "resolution": [52, 64]}),
     "phinet in tensors": (
         "phinet",
         "tensors",
@@ -132,7 +131,7 @@ def test_any_is_the_best_of_all_networks_under_all_schedules(name: str) -> None:
 @pytest.mark.parametrize("schedule", NAMES)
 def test_a_pinned_schedule_is_the_best_of_its_own(name: str, schedule: str) -> None:
     allowed = [row for row in rows(name) if row.schedule.name == schedule]
-    answered = [check(name, limits, allowed, schedule) for limits in budgets(name, 2, 4)]
+    answered = [check(name, limits, allowed, schedule) for limits in budgets(name, 2, 3)]
     assert any(answered)
 
 
@@ -186,8 +185,8 @@ def test_the_smallest_budget_of_all_limits_together_inflates_them_least(name: st
 
 
 def test_a_split_inside_a_block_is_refused_and_the_ends_of_blocks_are_named() -> None:
-    with pytest.raises(ConfigError, match="blocks end behind 1, 4, 7, ") as caught:
-        asked("mobilenet_v2 in tensors", {"ram": "64 KiB"}, "patch", fix={"split_idx": 2})
+    with pytest.raises(ConfigError, match="blocks end behind 1, 3, 6, ") as caught:
+        asked("mobilenet_v2 in tinyengine", {"ram": "64 KiB"}, "patch", fix={"split_idx": 2})
     assert "\n" not in str(caught.value)
 
 

@@ -18,7 +18,7 @@ from hwscale.verification import compare
 
 torch.set_num_threads(1)
 RANDOM = settings(
-    max_examples=300,
+    max_examples=200,
     derandomize=True,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
