@@ -91,6 +91,8 @@ def _scheduled(
     if not group.model.links[plan.at].width:
         return None  # a head leaves no map to go on from
     halos = halos_of(group, plan, links)
+    if not all(halos):
+        return None  # a link before the split that patches cannot be cut through, whatever is chosen there
     fronts = fronts_of(group, plan, links, [{min(some)} for some in halos] if relaxed else halos, relaxed)
     if fronts is None:
         return None

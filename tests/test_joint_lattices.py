@@ -210,3 +210,14 @@ def test_the_answer_is_executed_by_its_schedule(net: str) -> None:
     measured = {row.quantity: row.measured for row in found.verification.rows}
     assert (measured["macs"], measured["layer_macs"]) == (found.cost.macs, found.layer_macs)
     assert found.cost.macs >= found.layer_macs
+
+
+@pytest.mark.parametrize("net", ["atomnet", "mobilenet_v1", "mobilenet_v2", "phinet", "xinet"])
+def test_whole_default_domains_are_proven_and_no_worse_than_layer(net: str) -> None:
+    """Squeeze-and-excitation, which most AtomNets and PhiNets have, cannot be cut, nor can XiNet's skips."""
+    asked: dict[str, Any] = {"limits": {"ram": "96 KiB", "macs": "60M"}, "runtime": "tensors", "verify": "none"}
+    found = hwscale.fit(net, "stm32f412", schedule="any", **asked)
+    plain = hwscale.fit(net, "stm32f412", **asked)
+    assert (found.certificate.status, found.certificate.gap) == ("optimal", 0.0)
+    assert found.certificate.objective >= plain.certificate.objective
+    assert found.certificate.domain_size > plain.certificate.domain_size
