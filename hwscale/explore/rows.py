@@ -40,7 +40,7 @@ class Rows:
     def __getitem__(self, rows: Ints | Flags) -> Rows:
         if rows.dtype == np.bool_:
             rows = np.flatnonzero(rows)  # once, not once per array
-        return Rows(*(getattr(self, field.name)[rows] for field in fields(self)))
+        return Rows(*(getattr(self, field.name).take(rows, axis=0) for field in fields(self)))
 
     def costs(self, over: Sequence[str]) -> Ints:
         """The costs named, "ram" and "flash" [B] and "latency" [fs], (len(over), n)."""
