@@ -22,7 +22,7 @@ from hwscale.objectives import Objective
 from hwscale.problem import Problem
 from hwscale.space import Group, Space
 
-CHUNK = 1 << 16
+CHUNK = 1 << 17
 """Candidates evaluated in one go."""
 LEAF = 16
 """Candidates of a box that is evaluated whole."""
