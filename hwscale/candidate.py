@@ -12,7 +12,7 @@ import numpy as np
 
 from hwscale.chain_space import ChainGroup
 from hwscale.cost_terms import CostArrays, NetworkModel
-from hwscale.formulas.graph import Graph, total
+from hwscale.formulas.graph import Graph
 from hwscale.formulas.stagewise import maps
 from hwscale.schedules import LAYER, Schedule, executed, refuse, scheduled
 from hwscale.space import Group
@@ -240,19 +240,18 @@ class Path(Candidate):
 def _wider_scheduled(candidate: Candidate, wider: Iterable[Mapping[str, Any]]) -> CostArrays | None:
     """Costs of networks under the schedule of a candidate, where that can cut them."""
     (model, _, height, width), schedule = candidate.priced(), candidate.schedule
-    found, works, done = [], [], []
+    found, works = [], []
     for values in wider:
         graph, _ = model.graph(values, height, width)
         if model.runtime.refuse(graph) is None and refuse(graph, schedule) is None:
-            found.append(model.terms(cut := scheduled(graph, schedule)))
+            found.append(model.terms(scheduled(graph, schedule)))
             works.append(units(executed(graph, schedule), model.works, schedule.name))
-            done.append(int(total([op.macs for op in cut.ops])))
     if not found:
         return None
     ram, flash, params = (
         np.array([int(getattr(terms, name)) for terms in found]) for name in ("ram_bytes", "flash_bytes", "params")
     )
-    ran = np.array(done)
+    ran = np.array([int(terms.macs) for terms in found])
     return CostArrays(
         ram, flash, ran, params, {work: np.array([int(one[work]) for one in works]) for work in works[0]}, ran
     )

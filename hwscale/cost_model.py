@@ -159,7 +159,11 @@ class CostModel(NetworkModel):
         widths = self.family.widths(self.settings, {name: tape.input(name, "f") for name in knobs}, tape)
         map_structure, facts = maps
         graph = self.family.graph(self.settings, widths, height, width, map_structure + pattern)
-        return tape, graph, self.lowered(graph, facts), self.family.width_structure(self.settings, widths)
+        return tape, graph, self.lowered(self._cut(graph), facts), self.family.width_structure(self.settings, widths)
+
+    def _cut(self, graph: Graph) -> Graph:
+        """The graph as it is executed."""
+        return graph
 
     def buffers(
         self, knobs: Mapping[str, Any], height: Any, width: Any, maps: tuple[Structure, Facts], pattern: Structure

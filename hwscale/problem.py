@@ -75,6 +75,11 @@ class Problem:
             return self.latency_fs(costs)
         return {"ram": costs.ram_bytes, "flash": costs.flash_bytes, "macs": costs.macs, "params": costs.params}[name]
 
+    @property
+    def work_limited(self) -> bool:
+        """Does a limit hold for what is executed, so that computing anything twice counts?"""
+        return not {"macs", "latency"}.isdisjoint(self.limits)
+
     def limited(self, name: str, costs: CostArrays) -> Ints:
         """What a limit holds for: of MACs those that are executed."""
         if name == "macs" and costs.executed is not None:
@@ -200,6 +205,14 @@ def candidates(
         return found
     schedule, executed = group.model.schedule, costs.executed
     return [point.under(schedule, int(executed[n]), point.latency_fs) for n, point in enumerate(found)]
+
+
+def lowest(problem: Problem, group: Group) -> list[LatticePoint]:
+    """The lowest corner of every root of a group, which is cheapest in every metric."""
+    root = np.arange(len(group.roots))
+    zero = np.zeros_like(root)
+    box = tuple(zero for _ in group.box_shape)
+    return candidates(problem, group, root, zero, box, group.costs(root, zero, box))
 
 
 def path(problem: Problem, group: ChainGroup, root: int, ways: tuple[int, ...]) -> Path:

@@ -6,7 +6,7 @@ from typing import Any
 
 from hwscale.cost_model import CostModel
 from hwscale.cost_terms import sums
-from hwscale.formulas.graph import Graph
+from hwscale.formulas.graph import Graph, total
 from hwscale.formulas.tape import Tape
 from hwscale.runtimes.runtime import Facts
 from hwscale.schedules import Schedule, executed, scheduled
@@ -31,22 +31,17 @@ class ScheduledModel(CostModel):
         """What the runtime executes of a graph that is scheduled already."""
         return self.runtime.lower(graph, ())
 
-    def _recorded(
-        self, pattern: Any, knobs: tuple[str, ...], maps: Any, height: Any, width: Any
-    ) -> tuple[Tape, Graph, Graph, tuple[Any, ...]]:
-        tape = Tape()
-        widths = self.family.widths(self.settings, {name: tape.input(name, "f") for name in knobs}, tape)
-        graph = self.family.graph(self.settings, widths, height, width, maps[0] + pattern)
-        lowered = self.lowered(scheduled(graph, self.schedule))
-        return tape, graph, lowered, self.family.width_structure(self.settings, widths)
+    def _cut(self, graph: Graph) -> Graph:
+        return scheduled(graph, self.schedule)
 
     def _outputs(self, tape: Tape, graph: Graph, lowered: Graph) -> list[Any]:
         if self._relaxed:
             done = works_of(self._plain.runtime.lower(graph, ()), self.works)
             ran, _ = sums(graph)
         else:
-            done = units(executed(graph, self.schedule), self._plain.works, self.schedule.name)
-            ran, _ = sums(scheduled(graph, self.schedule))
+            ops = executed(graph, self.schedule)
+            done = units(ops, self._plain.works, self.schedule.name)
+            ran = total([op.macs for op in ops])
         return [self._ram(lowered, tape), self.runtime.flash_bytes(lowered), *sums(graph), *done.values(), ran]
 
     def _any_size(self, height: Any, width: Any) -> bool:

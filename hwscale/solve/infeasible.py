@@ -11,12 +11,10 @@ import math
 from collections.abc import Iterable
 from typing import Protocol
 
-import numpy as np
-
 from hwscale.candidate import Candidate
 from hwscale.chain_space import ChainSpace
 from hwscale.errors import ConfigError, InfeasibleError
-from hwscale.problem import Problem, candidates
+from hwscale.problem import Problem, lowest
 from hwscale.scheduled_space import ScheduledSpace
 from hwscale.solve.joint_corners import scheduled_needs
 from hwscale.solve.needs import chain_needs
@@ -102,10 +100,4 @@ def _least(problem: Problem, corners: list[Candidate], names: Iterable[str]) -> 
 
 
 def _corners(problem: Problem) -> list[Candidate]:
-    found: list[Candidate] = []
-    for group in problem.lattice.groups:
-        root = np.arange(len(group.roots))
-        zero = np.zeros_like(root)
-        box = tuple(zero for _ in group.box_shape)
-        found += candidates(problem, group, root, zero, box, group.costs(root, zero, box))
-    return found
+    return [corner for group in problem.lattice.groups for corner in lowest(problem, group)]

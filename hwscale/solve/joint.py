@@ -106,7 +106,6 @@ def _searched(
 
     if space.groups:
         push(_bounded(problem, space, space.groups))
-    work_limited = not {"macs", "latency"}.isdisjoint(problem.limits)
     for group, plan in space.splits():
         made = tuple(_by_layers(one) for one in space.scheduled(group, plan, relaxed=True))
         push(replace(_bounded(problem, space, made), of=group, plan=plan, level=_Level.SPLIT))
@@ -118,8 +117,8 @@ def _searched(
         if item.bound < incumbent.threshold:
             continue
         if item.of is not None and item.plan is not None and item.level is _Level.SPLIT:
-            for plan in space.plans(item.of, item.plan.at, work_limited=work_limited):
-                if plan == item.plan and not work_limited:
+            for plan in space.plans(item.of, item.plan.at, work_limited=problem.work_limited):
+                if plan == item.plan and not problem.work_limited:
                     push(replace(item, level=_Level.RELAXED))
                     continue
                 made = tuple(space.scheduled(item.of, plan, relaxed=True))

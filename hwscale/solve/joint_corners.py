@@ -10,12 +10,10 @@ import math
 from collections.abc import Iterable
 from dataclasses import replace
 
-import numpy as np
-
 from hwscale.candidate import Candidate, LatticePoint
 from hwscale.cost_terms import NetworkModel
 from hwscale.formulas.graph import Graph
-from hwscale.problem import Problem, candidates
+from hwscale.problem import Problem, lowest
 from hwscale.scheduled_space import ScheduledSpace
 from hwscale.schedules import LAYER, Schedule, executed_macs, refuse, scheduled
 from hwscale.solve.schedule_choice import latency_fs
@@ -36,11 +34,7 @@ def scheduled_needs(problem: Problem) -> tuple[dict[str, Candidate], Candidate]:
 def _corners(problem: Problem, space: ScheduledSpace) -> list[Corner]:
     found: list[Corner] = []
     for alike in space.alike:
-        group = alike.under(LAYER)
-        root = np.arange(len(group.roots))
-        zero = np.zeros_like(root)
-        box = tuple(zero for _ in group.box_shape)
-        for point in candidates(problem, group, root, zero, box, group.costs(root, zero, box)):
+        for point in lowest(problem, alike.under(LAYER)):
             if space.groups:
                 found.append((point, 0, []))
             model, graph = _graph(point)
@@ -72,10 +66,9 @@ def _exactly(problem: Problem, space: ScheduledSpace, corner: Corner) -> list[La
     point, split_idx, counts = corner
     if not split_idx:
         return [point]
-    work_limited = not {"macs", "latency"}.isdisjoint(problem.limits)
     model, graph = _graph(point)
     found = []
-    for name, n_patch in space.numbers(counts, work_limited=work_limited):
+    for name, n_patch in space.numbers(counts, work_limited=problem.work_limited):
         schedule = Schedule(name, n_patch, split_idx)
         if refuse(graph, schedule) is None:
             ram_bytes = int(model.terms(scheduled(graph, schedule)).ram_bytes)

@@ -60,7 +60,6 @@ class _Search:
         assert isinstance(self.problem.space, ScheduledSpace)
         self.space = self.problem.space
         self.incumbent = Incumbent(self.problem)
-        self.work_limited = not {"macs", "latency"}.isdisjoint(self.problem.limits)
         self._number = itertools.count()
 
     def run(self) -> None:
@@ -89,7 +88,7 @@ class _Search:
     def _split(self, item: _Open) -> None:
         """Each split with its bound; where work is not limited one schedule will do."""
         for split_idx, counts in item.alike.splits.items():
-            if not self.work_limited:
+            if not self.problem.work_limited:
                 for schedule in self._schedules(item.alike, split_idx):
                     self._push(replace(item, split_idx=split_idx, schedule=schedule))
                 continue
@@ -103,7 +102,7 @@ class _Search:
             self._push(replace(item, bound=self.problem.score(best), split_idx=split_idx))
 
     def _schedules(self, alike: OneSize, split_idx: int) -> list[Schedule]:
-        numbers = self.space.numbers(alike.splits[split_idx], work_limited=self.work_limited)
+        numbers = self.space.numbers(alike.splits[split_idx], work_limited=self.problem.work_limited)
         return [Schedule(name, n_patch, split_idx) for name, n_patch in numbers]
 
     def _push(self, item: _Open) -> None:
