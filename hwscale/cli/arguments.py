@@ -40,6 +40,15 @@ Fix = Annotated[
     typer.Option("--fix", metavar="KEY=VALUE", help="Pin a hyperparameter or option; repeats.", show_default=False),
 ]
 
+Domain = Annotated[
+    list[str] | None,
+    typer.Option("--domain", metavar="KEY=LO:HI[:STEP]|V1,V2,...", help="What may vary; repeats.", show_default=False),
+]
+Objective = Annotated[str, typer.Option("--objective", help="balanced, macs, params, or balanced:r0=160,c=1.5.")]
+ReserveRam = Annotated[str, typer.Option("--reserve-ram", help="RAM that the application keeps, e.g. 64KiB.")]
+ReserveFlash = Annotated[str, typer.Option("--reserve-flash", help="Flash that the application keeps.")]
+Margin = Annotated[str, typer.Option("--margin", help="Share of RAM and Flash left free, e.g. 10%.")]
+
 
 def pairs(flag: str, given: list[str] | None) -> dict[str, str]:
     """{"ram": "256KiB"} of ["ram=256KiB"]; ConfigError without "=" or on a repeated key."""

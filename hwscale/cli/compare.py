@@ -35,15 +35,8 @@ def command(
         typer.Option("--limit", metavar="KEY=VALUE", help="As in `hwscale fit`; repeats.", show_default=False),
     ] = None,
     fix: arguments.Fix = None,
-    domain: Annotated[
-        KeyValues,
-        typer.Option(
-            "--domain", metavar="KEY=LO:HI[:STEP]|V1,V2,...", help="What may vary; repeats.", show_default=False
-        ),
-    ] = None,
-    objective: Annotated[str, typer.Option("--objective", help="balanced, macs, params, or balanced:r0=160,c=1.5.")] = (
-        "balanced"
-    ),
+    domain: arguments.Domain = None,
+    objective: arguments.Objective = "balanced",
     runtime: arguments.Runtime = arguments.DEFAULT_RUNTIME,
     schedule: Annotated[str, typer.Option("--schedule", help="As in `hwscale fit`.")] = "layer",
     solver: Annotated[str, typer.Option("--solver", help="As in `hwscale fit`.")] = "auto",
@@ -52,9 +45,9 @@ def command(
     in_channels: arguments.InChannels = 3,
     input_shape: arguments.InputShape = None,
     input_buffer: arguments.InputBuffer = "counted",
-    reserve_ram: Annotated[str, typer.Option("--reserve-ram", help="RAM that the application keeps.")] = "0",
-    reserve_flash: Annotated[str, typer.Option("--reserve-flash", help="Flash that the application keeps.")] = "0",
-    margin: Annotated[str, typer.Option("--margin", help="Share of RAM and Flash left free, e.g. 10%.")] = "0",
+    reserve_ram: arguments.ReserveRam = "0",
+    reserve_flash: arguments.ReserveFlash = "0",
+    margin: arguments.Margin = "0",
     latency_limit: Annotated[str, typer.Option("--latency-limit", help="expected, or worst: the upper end.")] = (
         "expected"
     ),

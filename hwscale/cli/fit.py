@@ -35,15 +35,8 @@ def command(
     ] = None,
     two_sided: Annotated[bool, typer.Option("--two-sided", help="Targets may be exceeded too.")] = False,
     fix: arguments.Fix = None,
-    domain: Annotated[
-        KeyValues,
-        typer.Option(
-            "--domain", metavar="KEY=LO:HI[:STEP]|V1,V2,...", help="What may vary; repeats.", show_default=False
-        ),
-    ] = None,
-    objective: Annotated[str, typer.Option("--objective", help="balanced, macs, params, or balanced:r0=160,c=1.5.")] = (
-        "balanced"
-    ),
+    domain: arguments.Domain = None,
+    objective: arguments.Objective = "balanced",
     runtime: arguments.Runtime = arguments.DEFAULT_RUNTIME,
     schedule: Annotated[
         str,
@@ -70,11 +63,9 @@ def command(
     in_channels: arguments.InChannels = 3,
     input_shape: arguments.InputShape = None,
     input_buffer: arguments.InputBuffer = "counted",
-    reserve_ram: Annotated[
-        str, typer.Option("--reserve-ram", help="RAM that the application keeps, e.g. 64KiB.")
-    ] = "0",
-    reserve_flash: Annotated[str, typer.Option("--reserve-flash", help="Flash that the application keeps.")] = "0",
-    margin: Annotated[str, typer.Option("--margin", help="Share of RAM and Flash left free, e.g. 10%.")] = "0",
+    reserve_ram: arguments.ReserveRam = "0",
+    reserve_flash: arguments.ReserveFlash = "0",
+    margin: arguments.Margin = "0",
     latency_limit: Annotated[
         str,
         typer.Option(

@@ -38,9 +38,7 @@ def command(
     over: Annotated[
         str, typer.Option("--over", help="Costs that compete: ram,flash or ram,flash,latency.")
     ] = "ram,flash",
-    objective: Annotated[str, typer.Option("--objective", help="balanced, macs, params, or balanced:r0=160,c=1.5.")] = (
-        "balanced"
-    ),
+    objective: arguments.Objective = "balanced",
     limit: Annotated[
         list[str] | None,
         typer.Option(
@@ -51,22 +49,15 @@ def command(
         ),
     ] = None,
     fix: arguments.Fix = None,
-    domain: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--domain", metavar="KEY=LO:HI[:STEP]|V1,V2,...", help="What may vary; repeats.", show_default=False
-        ),
-    ] = None,
+    domain: arguments.Domain = None,
     runtime: arguments.Runtime = arguments.DEFAULT_RUNTIME,
     classes: arguments.Classes = None,
     in_channels: arguments.InChannels = 3,
     input_shape: arguments.InputShape = None,
     input_buffer: arguments.InputBuffer = "counted",
-    reserve_ram: Annotated[
-        str, typer.Option("--reserve-ram", help="RAM that the application keeps, e.g. 64KiB.")
-    ] = "0",
-    reserve_flash: Annotated[str, typer.Option("--reserve-flash", help="Flash that the application keeps.")] = "0",
-    margin: Annotated[str, typer.Option("--margin", help="Share of RAM and Flash left free, e.g. 10%.")] = "0",
+    reserve_ram: arguments.ReserveRam = "0",
+    reserve_flash: arguments.ReserveFlash = "0",
+    margin: arguments.Margin = "0",
     rates: arguments.Rates = None,
     epsilon: Annotated[
         float, typer.Option("--epsilon", help="Points this close, as a share, are shown as one; files hold all.")
